@@ -1,0 +1,73 @@
+"""The composition root: it knows everybody and is known by nobody below it."""
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, g, request
+from flask_migrate import Migrate
+from flask_smorest import Api
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from moderation import __version__, config, db, http_errors, scoring
+from moderation.schemas.problem import ProblemOut
+from moderation.strict_json import StrictJson
+from moderation.views import API, PAGES
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+
+class ProblemApi(Api):  # type: ignore[misc]  # flask-smorest has no type hints
+    """flask-smorest without its own error handlers: ``http_errors`` is the only place for them."""
+
+    ERROR_SCHEMA = ProblemOut
+
+    def _register_error_handlers(self) -> None:
+        return
+
+
+def create_app(overrides: dict[str, Any] | None = None) -> Flask:
+    """Build the application; ``overrides`` go over the settings of the environment."""
+    settings = config.load() | (overrides or {})
+    app = Flask(__name__)
+    app.json = StrictJson(app)
+    app.config.update(settings)
+    app.config.update(
+        SECRET_KEY=config.secret_key(settings),
+        MAX_CONTENT_LENGTH=settings["MAX_BODY_BYTES"],
+        MAX_FORM_MEMORY_SIZE=settings["MAX_BODY_BYTES"],
+        API_TITLE="Replydesk",
+        API_VERSION=__version__,
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/v1",
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    if settings["TRUSTED_PROXIES"]:
+        hops = settings["TRUSTED_PROXIES"]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
+    app.before_request(_name_request)
+    app.after_request(_finish)
+    db.init_app(app, settings, config.database_url(settings))
+    Migrate(app, db.db, directory=str(MIGRATIONS), render_as_batch=True)
+    app.extensions["schema_head"] = config.schema_head(MIGRATIONS)
+    http_errors.init_app(app)
+    scoring.init_app(app, settings)
+    api = ProblemApi(app)
+    for blueprint in API:
+        api.register_blueprint(blueprint)
+    for install in PAGES:
+        install(app)
+    return app
+
+
+def _name_request() -> None:
+    g.request_id = str(uuid.uuid4())
+    db.mark_reading(request.method in ("GET", "HEAD", "OPTIONS"))
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Request-ID"] = g.get("request_id", "")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,122 @@
+"""The only place where an error becomes a response: RFC 9457 problem details, one shape everywhere."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask, Response, current_app, g, json, request
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from moderation import errors
+
+log = logging.getLogger("replydesk")
+STATUS: Mapping[type[errors.ReplydeskError], int] = {
+    errors.Malformed: 400,
+    errors.CursorInvalid: 400,
+    errors.IdempotencyKeyInvalid: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.ExternalIdReused: 409,
+    errors.StateForbids: 409,
+    errors.NoUnlocksLeft: 409,
+    errors.ClaimedByOther: 409,
+    errors.StaleVersion: 412,
+    errors.Invalid: 422,
+    errors.IdempotencyKeyReused: 422,
+    errors.PreconditionRequired: 428,
+    errors.NotReady: 503,
+}
+# Answers of the framework, by status; anything else of it keeps the status' own phrase.
+_FRAMEWORK = {
+    404: ("not_found", "There is no such address here."),
+    405: ("method_not_allowed", "This address does not answer that method."),
+    413: ("body_too_large", "The body is larger than this service accepts."),
+    415: ("unsupported_media_type", "Send JSON, with “Content-Type: application/json”."),
+    429: ("rate_limited", "Too many requests; try again after the time in Retry-After."),
+}
+RETRY_AFTER_SECONDS = 2
+
+
+def problem(status: int, code: str, title: str, detail: str, **extra: Any) -> Response:
+    """Build the one error body; ``extra`` holds ``errors`` and other extension members."""
+    root = current_app.config["PUBLIC_URL"] or request.host_url
+    body = {
+        "type": f"{root.rstrip('/')}/problems/{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": f"urn:uuid:{g.get('request_id', '')}",
+        "code": code,
+        **extra,
+    }
+    response = Response(json.dumps(body), status, mimetype="application/problem+json")
+    response.headers["Cache-Control"] = "no-store"
+    if status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="replydesk"'
+    return response
+
+
+def of_domain(error: errors.ReplydeskError) -> Response:
+    response = problem(STATUS[type(error)], error.code, error.title, error.detail, **error.extra)
+    if isinstance(error, errors.StaleVersion) and "version" in error.extra.get("current", {}):
+        response.headers["ETag"] = f'"v{error.extra["current"]["version"]}"'
+    return response
+
+
+def of_validation(error: ValidationError) -> Response:
+    return of_domain(errors.Invalid(flatten(error.normalized_messages())))
+
+
+def flatten(messages: Any, pointer: str = "#") -> list[dict[str, str]]:
+    """Turn marshmallow's nested messages into ``[{"pointer", "detail"}]``, a fragment pointer each."""
+    if isinstance(messages, Mapping):
+        steps = [(pointer if key == "_schema" else f"{pointer}/{_escape(key)}", messages[key]) for key in messages]
+        return [item for step, message in steps for item in flatten(message, step)]
+    details = messages if isinstance(messages, list) else [messages]
+    return [{"pointer": pointer, "detail": str(detail)} for detail in details]
+
+
+def _escape(key: Any) -> str:
+    # An unknown key is the client's: keep it short and encodable, whatever it is.
+    text = str(key)[:100].encode("utf-8", "backslashreplace").decode()
+    return text.replace("~", "~0").replace("/", "~1")
+
+
+def _of_framework(error: HTTPException) -> Response:
+    if error.response is not None and error.code is None:
+        return Response(response=error.response.get_data(), status=500)
+    status = error.code or 500
+    phrase = error.name
+    code, detail = _FRAMEWORK.get(status, (phrase.lower().replace(" ", "_"), error.description or phrase))
+    response = problem(status, code, phrase, detail)
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def _of_database(error: sa.exc.DBAPIError) -> Response:
+    # The driver's words stay in the log: they hold queries and paths.
+    log.error("database: %s", error.orig)
+    return problem(503, "not_ready", errors.NotReady.title, "The database cannot take this now; nothing was stored.")
+
+
+def _of_fault(error: Exception) -> Response:
+    log.exception("fault in %s %s", request.method, request.path, exc_info=error)
+    return problem(500, "fault", "A fault of ours", "This is a fault of ours; it was logged with the request's id.")
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(errors.ReplydeskError, of_domain)
+    app.register_error_handler(ValidationError, of_validation)
+    app.register_error_handler(HTTPException, _of_framework)
+    app.register_error_handler(sa.exc.OperationalError, _of_database)
+    app.register_error_handler(sa.exc.InterfaceError, _of_database)
+    app.register_error_handler(sa.exc.TimeoutError, _of_database)
+    app.register_error_handler(Exception, _of_fault)

@@ -1,0 +1,64 @@
+"""Events waiting to be told, written in the transaction that caused them, and where they go."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from moderation.ids import new_id
+from moderation.models.base import Base, utc_now
+
+
+class Event(Base):
+    """Something that happened; its id is the ``webhook-id`` and its body the very bytes that are signed."""
+
+    __tablename__ = "event"
+    __table_args__ = (
+        sa.Index("ix_event_site_id_id", "site_id", "id"),
+        sa.Index("ix_event_waiting", "id", sqlite_where=sa.text("dispatched_at IS NULL"),
+                 postgresql_where=sa.text("dispatched_at IS NULL")),
+    )  # fmt: skip
+
+    id: Mapped[str] = mapped_column(sa.String(40), primary_key=True, default=lambda: new_id("evt"))
+    site_id: Mapped[str] = mapped_column(sa.ForeignKey("site.id"))
+    type: Mapped[str]
+    body: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    # When the worker made a delivery of it for each endpoint that asked.
+    dispatched_at: Mapped[datetime | None]
+
+
+class WebhookEndpoint(Base):
+    __tablename__ = "webhook_endpoint"
+
+    id: Mapped[str] = mapped_column(sa.String(40), primary_key=True, default=lambda: new_id("whe"))
+    site_id: Mapped[str] = mapped_column(sa.ForeignKey("site.id"), index=True)
+    url: Mapped[str]
+    event_types: Mapped[list[str]]
+    secret: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    # The first failure since the last success; five days of nothing but failures disable it.
+    failing_since: Mapped[datetime | None]
+    disabled_at: Mapped[datetime | None]
+    disabled_because: Mapped[str] = mapped_column(default="")
+
+
+class Delivery(Base):
+    """One event for one endpoint: waiting, delivered or dead."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        sa.UniqueConstraint("event_id", "endpoint_id"),
+        sa.Index("ix_delivery_state_due_at", "state", "due_at"),
+    )
+
+    id: Mapped[str] = mapped_column(sa.String(40), primary_key=True, default=lambda: new_id("dlv"))
+    event_id: Mapped[str] = mapped_column(sa.ForeignKey("event.id"))
+    endpoint_id: Mapped[str] = mapped_column(sa.ForeignKey("webhook_endpoint.id", ondelete="CASCADE"), index=True)
+    state: Mapped[str] = mapped_column(default="waiting")
+    attempts: Mapped[int] = mapped_column(default=0)
+    # Next attempt; while one is under way, when the lease of the worker that makes it ends.
+    due_at: Mapped[datetime] = mapped_column(default=utc_now)
+    last_status: Mapped[int | None]
+    last_error: Mapped[str] = mapped_column(default="")
+    delivered_at: Mapped[datetime | None]

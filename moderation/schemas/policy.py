@@ -1,0 +1,98 @@
+"""A site's policy, as it is read and written."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from moderation.policy import LABELS, RULES, Action
+from moderation.schemas.base import StrictSchema, Text
+
+MOST_WORDS = 2_000
+MOST_CHARACTERS = 200
+
+
+class ThresholdIn(StrictSchema):
+    publish_below = fields.Float(required=True, validate=validate.Range(0, 1))
+    reject_above = fields.Float(required=True, validate=validate.Range(0, 1))
+
+    @validates_schema
+    def _ordered(self, data: dict[str, Any], **_: Any) -> None:
+        if data["publish_below"] > data["reject_above"]:
+            raise ValidationError("The publish line must not lie above the reject line.", "publish_below")
+
+
+class RuleIn(StrictSchema):
+    rule = fields.String(required=True, validate=validate.OneOf(list(RULES)))
+    action = fields.String(required=True, validate=validate.OneOf([action.value for action in Action]))
+    enabled = fields.Boolean(load_default=True, truthy={True}, falsy={False})
+    params = fields.Dict(keys=fields.String(), load_default=dict)
+
+    @validates_schema
+    def _params_fit(self, data: dict[str, Any], **_: Any) -> None:
+        known = RULES[data["rule"]][1]
+        errors = {name: ["Unknown key."] for name in data["params"] if name not in known}
+        for name in known.keys() & data["params"].keys():
+            if not _CHECKS[name](data["params"][name]):
+                errors[name] = [_EXPECTED[name]]
+        if errors:
+            raise ValidationError({"params": errors})
+
+
+class PolicyIn(StrictSchema):
+    thresholds = fields.Dict(
+        keys=fields.String(validate=validate.OneOf(LABELS)), values=fields.Nested(ThresholdIn), required=True
+    )
+    rules = fields.List(fields.Nested(RuleIn), required=True, validate=validate.Length(max=100))
+    note = Text(most=1_000, load_default="")
+
+
+class ThresholdOut(Schema):
+    publish_below = fields.Float()
+    reject_above = fields.Float()
+
+
+class RuleOut(Schema):
+    rule = fields.String()
+    action = fields.String()
+    enabled = fields.Boolean()
+    params = fields.Dict()
+
+
+class PolicyOut(Schema):
+    version = fields.Integer()
+    thresholds = fields.Dict(keys=fields.String(), values=fields.Nested(ThresholdOut))
+    rules = fields.List(fields.Nested(RuleOut))
+
+
+def _count(least: int, most: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and least <= value <= most
+
+
+def _words(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) <= MOST_WORDS
+        and all(isinstance(word, str) and 0 < len(word.strip()) <= MOST_CHARACTERS and word.isprintable() for word in value)
+    )
+
+
+_CHECKS: Mapping[str, Callable[[Any], bool]] = {
+    "max_characters": _count(1, 50_000),
+    "max_links": _count(0, 1_000),
+    "times": _count(1, 100),
+    "published_needed": _count(1, 100),
+    "roles": _words,
+    "words": _words,
+    "patterns": _words,
+}
+_LIST = f"Must be a list of at most {MOST_WORDS} strings of 1 to {MOST_CHARACTERS} printable characters."
+_EXPECTED: Mapping[str, str] = {
+    "max_characters": "Must be a whole number from 1 to 50000.",
+    "max_links": "Must be a whole number from 0 to 1000.",
+    "times": "Must be a whole number from 1 to 100.",
+    "published_needed": "Must be a whole number from 1 to 100.",
+    "roles": _LIST,
+    "words": _LIST,
+    "patterns": _LIST,
+}

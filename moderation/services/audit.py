@@ -1,0 +1,16 @@
+"""The audit trail: one row for each act, in the transaction of the act."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from moderation.models import Audit, utc_now
+
+
+def record(
+    session: Session, *, site_id: str | None, actor: str, action: str, subject: str, **data: Any
+) -> None:
+    """Write who did what to what; ``data`` must not hold a comment's text, a secret or an address."""
+    row = {"site_id": site_id, "actor": actor, "action": action, "subject": subject, "data": data}
+    session.execute(sa.insert(Audit), {**row, "request_id": "", "created_at": utc_now()})

@@ -1,0 +1,13 @@
+"""HTTP in: a blueprint a noun; a view loads, calls, commits and dumps."""
+
+from collections.abc import Callable, Sequence
+
+from flask import Flask
+
+from moderation.views import comments, decisions, health, policy, score, threads
+from moderation.views.blueprint import Blueprint
+
+# The JSON API: in the OpenAPI document, guarded by keys.
+API: Sequence[Blueprint] = (comments.bp, decisions.bp, threads.bp, score.bp, policy.bp)
+# Everything else: each is called with the app.
+PAGES: Sequence[Callable[[Flask], None]] = (lambda app: app.register_blueprint(health.bp),)

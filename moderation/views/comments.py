@@ -1,0 +1,182 @@
+"""/v1/comments: a reply in, a decision out."""
+
+from typing import Any
+
+from flask import g
+from marshmallow import ValidationError
+
+from moderation import scoring
+from moderation.db import db
+from moderation.errors import Invalid, ReplydeskError
+from moderation.http_errors import STATUS, flatten
+from moderation.models import Comment
+from moderation.schemas.comments import (
+    AppealIn,
+    AppealOut,
+    BatchIn,
+    BatchOut,
+    CommentIn,
+    CommentOut,
+    CommentPageOut,
+    CommentQuery,
+    EditIn,
+    FlagIn,
+    FlagOut,
+    HistoryOut,
+    StatementOut,
+)
+from moderation.services import comments, flags, history, policies
+from moderation.views.blueprint import api_blueprint
+from moderation.views.paging import check_if_match, decode_cursor, encode_cursor, entity_tag
+from moderation.views.transaction import changes
+
+bp = api_blueprint("comments", prefix="/v1/comments", scope="comments", about="Readers' replies.")
+
+
+def tagged(comment: Comment, status: int) -> tuple[Comment, int, dict[str, str]]:
+    return comment, status, {"ETag": entity_tag(comment.version)}
+
+
+def find(id: str, *, if_match: bool = False) -> Comment:
+    """The site's comment; where ``If-Match`` was sent (or is required) it must name its version."""
+    comment = comments.get(db.session(), g.site.id, id)
+    check_if_match(comment.version, CommentOut().dump(comment), required=if_match)
+    return comment
+
+
+@bp.post("")
+@bp.arguments(CommentIn)
+@changes
+@bp.response(201, CommentOut)
+@bp.alt_response(200, schema=CommentOut, description="The same external_id came before; this is the stored comment.")
+def submit(data: dict[str, Any]) -> Any:
+    """Submit a reply
+
+    It is scored, decided and stored in one transaction.
+    """
+    session = db.session()
+    [scored] = scoring.current().score([data["text"]])
+    policy = policies.in_force(session, g.site)
+    comment, new = comments.submit(session, g.site, policy, scored, data, actor=g.actor)
+    return tagged(comment, 201 if new else 200)
+
+
+@bp.post("/batch")
+@bp.arguments(BatchIn)
+@changes
+@bp.response(200, BatchOut)
+def submit_batch(data: dict[str, Any]) -> Any:
+    """Submit up to 1,000 replies
+
+    Each item is answered by itself, in order; one bad one fails alone.
+    """
+    session, schema = db.session(), CommentIn()
+    policy = policies.in_force(session, g.site)
+    loaded = [_load(schema, item) for item in data["items"]]
+    texts = [item["text"] for item in loaded if isinstance(item, dict)]
+    scored = iter(scoring.current().score(texts) if texts else [])
+    return {"items": [_submit_one(policy, item, scored) for item in loaded]}
+
+
+def _load(schema: CommentIn, item: Any) -> dict[str, Any] | ReplydeskError:
+    try:
+        data: dict[str, Any] = schema.load(item)
+    except ValidationError as error:
+        return Invalid(flatten(error.normalized_messages()))
+    return data
+
+
+def _submit_one(policy: Any, item: dict[str, Any] | ReplydeskError, scored: Any) -> dict[str, Any]:
+    session = db.session()
+    try:
+        if isinstance(item, ReplydeskError):
+            raise item
+        with session.begin_nested():
+            comment, new = comments.submit(session, g.site, policy, next(scored), item, actor=g.actor)
+    except ReplydeskError as error:
+        status = STATUS[type(error)]
+        problem = {"status": status, "code": error.code, "title": error.title, "detail": error.detail}
+        return {"status": status, "problem": problem | dict(error.extra)}
+    return {"status": 201 if new else 200, "comment": comment}
+
+
+@bp.get("")
+@bp.arguments(CommentQuery, location="query")
+@bp.response(200, CommentPageOut)
+def index(query: dict[str, Any]) -> Any:
+    """List comments, newest first"""
+    after = decode_cursor(query.pop("cursor"), str)
+    limit = query.pop("limit")
+    items, last = comments.page(db.session(), g.site.id, after=after and after[0], limit=limit, **query)
+    return {"items": items, "next_cursor": encode_cursor([last] if last else None)}
+
+
+@bp.get("/<id>")
+@bp.response(200, CommentOut)
+def show(id: str) -> Any:
+    """Read one comment"""
+    return tagged(comments.get(db.session(), g.site.id, id), 200)
+
+
+@bp.put("/<id>")
+@bp.arguments(EditIn)
+@changes
+@bp.response(200, CommentOut)
+def edit(data: dict[str, Any], id: str) -> Any:
+    """Edit: the reader's new text is scored and decided again
+
+    The old text is kept in the history. ``If-Match`` is honoured where it is sent.
+    """
+    session, comment = db.session(), find(id)
+    [scored] = scoring.current().score([data["text"]])
+    policy = policies.in_force(session, g.site)
+    return tagged(comments.edit(session, g.site, policy, scored, comment, data["text"], actor=g.actor), 200)
+
+
+@bp.delete("/<id>")
+@changes
+@bp.response(204)
+def remove(id: str) -> None:
+    """Take down: the text is erased, the thread keeps its place"""
+    comments.remove(db.session(), find(id), actor=g.actor)
+
+
+@bp.post("/<id>/flags")
+@bp.arguments(FlagIn)
+@changes
+@bp.response(201, FlagOut)
+@bp.alt_response(200, schema=FlagOut, description="This reader reported it before; one report a reader.")
+def flag(data: dict[str, Any], id: str) -> Any:
+    """Report a comment for a reader"""
+    session = db.session()
+    found, new = flags.report(session, g.site, comments.get(session, g.site.id, id), data, actor=g.actor)
+    return found, 201 if new else 200
+
+
+@bp.post("/<id>/appeals")
+@bp.arguments(AppealIn)
+@changes
+@bp.response(201, AppealOut)
+@bp.alt_response(200, schema=AppealOut, description="This rejection was appealed before.")
+def appeal(data: dict[str, Any], id: str) -> Any:
+    """Ask again for the author of a rejected comment
+
+    Another moderator than the first decides.
+    """
+    session = db.session()
+    found, new = flags.appeal(session, g.site, comments.get(session, g.site.id, id), data, actor=g.actor)
+    return found, 201 if new else 200
+
+
+@bp.get("/<id>/history")
+@bp.response(200, HistoryOut)
+def show_history(id: str) -> Any:
+    """Every verdict and decision, in order"""
+    return {"items": history.of_comment(db.session(), comments.get(db.session(), g.site.id, id))}
+
+
+@bp.get("/<id>/statement")
+@bp.response(200, StatementOut)
+def show_statement(id: str) -> Any:
+    """The statement of reasons for a rejection"""
+    return history.statement(db.session(), comments.get(db.session(), g.site.id, id))

@@ -1,0 +1,49 @@
+"""Keyset cursors and entity tags, as the whole API uses them."""
+
+import base64
+import binascii
+import json
+import re
+from typing import Any
+
+from flask import request
+
+from moderation.errors import CursorInvalid, PreconditionRequired, StaleVersion
+
+_TAG = re.compile(r'"v(\d{1,18})"')
+
+
+def encode_cursor(position: list[Any] | None) -> str | None:
+    """Return the opaque, URL-safe form of a sort position; None at the end of a list."""
+    if position is None:
+        return None
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None, *types: type) -> list[Any] | None:
+    """Return the position, checked to hold values of ``types``; raise ``CursorInvalid`` otherwise."""
+    if cursor is None:
+        return None
+    try:
+        position = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (binascii.Error, ValueError):
+        position = None
+    if not isinstance(position, list) or [type(value) for value in position] != list(types):
+        raise CursorInvalid("Use next_cursor as it came, for the same list.")
+    return position
+
+
+def entity_tag(version: int) -> str:
+    return f'"v{version}"'
+
+
+def check_if_match(version: int, current: dict[str, Any], *, required: bool) -> None:
+    """Compare ``If-Match`` with ``version`` by strong comparison (RFC 9110 13.1.1)."""
+    header = request.headers.get("If-Match")
+    if header is None:
+        if required:
+            raise PreconditionRequired("Send If-Match with the ETag of what you saw.")
+        return
+    versions = [int(digits) for digits in _TAG.findall(header.replace("W/", "W"))] if "W/" not in header else []
+    if header.strip() != "*" and version not in versions:
+        raise StaleVersion("Somebody changed it since you saw it; nothing was done.", current=current)

@@ -1,0 +1,53 @@
+"""The door of every change: idempotency, dry run and the one commit of a request."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import Response, request
+
+from moderation import idempotency
+from moderation.db import db
+from moderation.errors import Invalid
+
+DRY_RUN = {
+    "in": "query",
+    "name": "dry_run",
+    "schema": {"type": "boolean", "default": False},
+    "description": "Answer what would happen and change nothing.",
+}
+_DRY = {"true": True, "false": False, "1": True, "0": False}
+
+
+def changes(view: Callable[..., Response]) -> Callable[..., Response]:
+    """Commit what the view did, once; roll it back for ``?dry_run=true``.
+
+    The view under it must return a ``Response`` (put this above ``@blueprint.response``). Whatever it
+    raises leaves nothing behind: the session is rolled back when the request ends.
+    """
+
+    @wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Response:
+        session = db.session()
+        dry = _is_dry_run()
+        key = None if dry or request.method != "POST" else idempotency.key_of_request()
+        replayed = idempotency.find(session, key) if key else None
+        if replayed is not None:
+            return replayed
+        response = view(*args, **kwargs)
+        if dry:
+            session.rollback()
+            return response
+        if key:
+            idempotency.store(session, key, response)
+        session.commit()
+        return response
+
+    return wrapper
+
+
+def _is_dry_run() -> bool:
+    word = request.args.get("dry_run", "false").lower()
+    if word not in _DRY:
+        raise Invalid([{"parameter": "dry_run", "detail": "Must be true or false."}])
+    return _DRY[word]
