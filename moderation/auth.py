@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from flask import Blueprint, g, request
 
 from moderation.db import db, mark_reading
-from moderation.errors import Forbidden, Unauthenticated
+from moderation.errors import Forbidden, NotFound, Unauthenticated
 from moderation.models import ApiKey, Site, utc_now
 
 SCOPES = ("comments", "score", "readers", "review", "admin")
@@ -19,6 +19,8 @@ def require_scope(blueprint: Blueprint, scope: str, *, reads: bool = False) -> N
     def check() -> None:
         if request.method == "OPTIONS":
             return
+        if any("\x00" in str(value) for value in (request.view_args or {}).values()):
+            raise NotFound("No id holds a NUL.")
         mark_reading(reads or request.method in _SAFE_METHODS)
         g.api_key, g.site = _find(_token())
         g.actor = f"key:{g.api_key.id}"
@@ -43,5 +45,3 @@ def _find(token: str) -> tuple[ApiKey, Site]:
     if row is None or row.ApiKey.revoked_at or (row.ApiKey.expires_at and row.ApiKey.expires_at <= utc_now()):
         raise Unauthenticated("This key is unknown, expired or revoked.")
     return row.ApiKey, row.Site
-
-

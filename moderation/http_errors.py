@@ -89,8 +89,6 @@ def _escape(key: Any) -> str:
 
 
 def _of_framework(error: HTTPException) -> Response:
-    if error.response is not None and error.code is None:
-        return Response(response=error.response.get_data(), status=500)
     status = error.code or 500
     phrase = error.name
     code, detail = _FRAMEWORK.get(status, (phrase.lower().replace(" ", "_"), error.description or phrase))
@@ -107,6 +105,12 @@ def _of_database(error: sa.exc.DBAPIError) -> Response:
     return problem(503, "not_ready", errors.NotReady.title, "The database cannot take this now; nothing was stored.")
 
 
+def _of_race(error: sa.exc.IntegrityError) -> Response:
+    log.warning("race: %s", type(error.orig).__name__)
+    detail = "Another request did the same at the same moment; ask again to see its outcome."
+    return problem(409, "conflict", errors.Conflict.title, detail)
+
+
 def _of_fault(error: Exception) -> Response:
     log.exception("fault in %s %s", request.method, request.path, exc_info=error)
     return problem(500, "fault", "A fault of ours", "This is a fault of ours; it was logged with the request's id.")
@@ -116,6 +120,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(errors.ReplydeskError, of_domain)
     app.register_error_handler(ValidationError, of_validation)
     app.register_error_handler(HTTPException, _of_framework)
+    app.register_error_handler(sa.exc.IntegrityError, _of_race)
     app.register_error_handler(sa.exc.OperationalError, _of_database)
     app.register_error_handler(sa.exc.InterfaceError, _of_database)
     app.register_error_handler(sa.exc.TimeoutError, _of_database)

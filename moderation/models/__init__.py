@@ -21,3 +21,4 @@ from moderation.models.site import ModelVersion as ModelVersion
 from moderation.models.site import Moderator as Moderator
 from moderation.models.site import PolicyVersion as PolicyVersion
 from moderation.models.site import Site as Site
+from moderation.models.upsert import insert_missing as insert_missing

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from moderation.errors import ExternalIdReused, Invalid, NotFound
 from moderation.ids import new_id
-from moderation.models import Comment, Decision, Post, Reader, Revision, Site, utc_now
+from moderation.models import Comment, Decision, Post, Reader, Revision, Site, insert_missing, utc_now
 from moderation.policy import Policy, Reason, Status, Threshold, Verdict, decide
 from moderation.services import audit, facts, outbox
 
@@ -67,9 +67,9 @@ def submit(
     )
     _apply(comment, verdict, scored, policy)
     session.add(comment)
-    if verdict.status is Status.PUBLISHED:
-        post.thread_version += 1
     session.flush()
+    if verdict.status is Status.PUBLISHED:
+        _touch_thread(session, comment)
     log(session, comment, kind="submitted", old_status=None, actor="policy", verdict=verdict)
     audit.record(session, site_id=site.id, actor=actor, action="comment.submitted", subject=id, status=comment.status)
     announce(session, comment)
@@ -173,10 +173,11 @@ def page(
 
 def name_post(session: Session, site: Site, data: Mapping[str, Any]) -> Post:
     """Return the post, made where it is new; what the site says of it anew is taken over."""
-    post = session.get(Post, (site.id, data["id"]))
+    key = (site.id, data["id"])
+    post = session.get(Post, key)
     if post is None:
-        post = Post(site_id=site.id, thread_version=0, comments="open", **data)
-        session.add(post)
+        insert_missing(session, Post, {"site_id": site.id, **data})
+        post = session.get_one(Post, key)
     return _take_over(post, data)
 
 
@@ -184,11 +185,12 @@ def name_reader(session: Session, site: Site, data: Mapping[str, Any]) -> Reader
     """Return the reader, made where it is new; None for one who gave a name only."""
     if not data.get("id"):
         return None
-    kept = {key: value for key, value in data.items() if key in ("id", "name", "email", "url", "roles")}
-    reader = session.get(Reader, (site.id, data["id"]))
+    key = (site.id, data["id"])
+    kept = {name: value for name, value in data.items() if name in ("id", "name", "email", "url", "roles")}
+    reader = session.get(Reader, key)
     if reader is None:
-        reader = Reader(site_id=site.id, premoderated=False, **({"roles": [], "name": ""} | kept))
-        session.add(reader)
+        insert_missing(session, Reader, {"site_id": site.id, **kept})
+        reader = session.get_one(Reader, key)
     return _take_over(reader, kept)
 
 
@@ -243,10 +245,15 @@ def _turn(session: Session, comment: Comment, status: Status, *, touch_thread: b
     comment.status = status
     comment.version += 1
     comment.updated_at = utc_now()
-    if touch_thread:
-        post = sa.and_(Post.site_id == comment.site_id, Post.id == comment.post_id)
-        session.execute(sa.update(Post).where(post).values(thread_version=Post.thread_version + 1))
     session.flush()
+    if touch_thread:
+        _touch_thread(session, comment)
+
+
+def _touch_thread(session: Session, comment: Comment) -> None:
+    # Counted by the database: two requests at once must both be seen.
+    post = sa.and_(Post.site_id == comment.site_id, Post.id == comment.post_id)
+    session.execute(sa.update(Post).where(post).values(thread_version=Post.thread_version + 1))
 
 
 def log(

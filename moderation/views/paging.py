@@ -3,14 +3,12 @@
 import base64
 import binascii
 import json
-import re
 from typing import Any
 
 from flask import request
 
 from moderation.errors import CursorInvalid, PreconditionRequired, StaleVersion
 
-_TAG = re.compile(r'"v(\d{1,18})"')
 
 
 def encode_cursor(position: list[Any] | None) -> str | None:
@@ -44,6 +42,6 @@ def check_if_match(version: int, current: dict[str, Any], *, required: bool) -> 
         if required:
             raise PreconditionRequired("Send If-Match with the ETag of what you saw.")
         return
-    versions = [int(digits) for digits in _TAG.findall(header.replace("W/", "W"))] if "W/" not in header else []
-    if header.strip() != "*" and version not in versions:
+    tags = [tag.strip() for tag in header.split(",")]
+    if header.strip() != "*" and entity_tag(version) not in tags:
         raise StaleVersion("Somebody changed it since you saw it; nothing was done.", current=current)
