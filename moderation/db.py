@@ -29,13 +29,19 @@ def engine_options(url: str, *, wait_ms: int) -> dict[str, Any]:
     """Return the ``create_engine`` options for this database URL."""
     if not url.startswith("sqlite"):
         timeouts = f"-c statement_timeout={wait_ms * 2} -c lock_timeout={wait_ms} -c timezone=UTC"
-        return {"pool_pre_ping": True, "pool_timeout": wait_ms / 1000, "connect_args": {"options": timeouts}}
+        return {
+            "pool_pre_ping": True,
+            "pool_timeout": wait_ms / 1000,
+            "connect_args": {"options": timeouts, "connect_timeout": max(1, wait_ms // 1000)},
+            "hide_parameters": True,
+        }
     if sqlite.sqlite_version_info < SAFE_SQLITE:
         raise SettingError(
             f"SQLite {sqlite.sqlite_version} can corrupt a WAL database; "
             f"install the pysqlite3 wheel (SQLite {'.'.join(map(str, SAFE_SQLITE))} or newer)."
         )
-    return {"module": sqlite, "connect_args": {"timeout": wait_ms / 1000}}
+    # Parameters are comments' texts and secrets: they have no place in a log.
+    return {"module": sqlite, "connect_args": {"timeout": wait_ms / 1000}, "hide_parameters": True}
 
 
 def init_app(app: Flask, settings: Mapping[str, Any], url: str) -> None:

@@ -103,14 +103,45 @@ def _reason(code: str, fires: bool, detail: str) -> Reason | None:
     return Reason(code, detail) if fires else None
 
 
+def _banned_reader(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
+    return _reason("banned_reader", facts.reader_banned, "This reader is banned from commenting.")
+
+
+def _closed_post(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
+    return _reason("closed_post", facts.post_mode == "closed", "This post is closed for comments.")
+
+
+def _empty(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
+    return _reason("empty", facts.visible_characters == 0, "There is nothing to read in it.")
+
+
+def _honeypot(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
+    return _reason("honeypot", facts.honeypot_filled, "A field that people do not see was filled in.")
+
+
+def _premoderated_post(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
+    fires = facts.post_mode == "premoderated"
+    return _reason("premoderated_post", fires, "Comments on this post are looked at first.")
+
+
+def _premoderated_reader(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
+    return _reason(
+        "premoderated_reader", facts.reader_premoderated, "This reader's comments are looked at first."
+    )
+
+
 def _trusted_role(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
     trusted = [role for role in facts.reader_roles if role in params["roles"]]
-    return _reason("trusted_role", bool(trusted), f"The site trusts its readers with the role {', '.join(trusted)}.")
+    return _reason(
+        "trusted_role", bool(trusted), f"The site trusts its readers with the role {', '.join(trusted)}."
+    )
 
 
-def _blocked_words(facts: Facts, params: Mapping[str, Any]) -> Reason | None:  # noqa: ARG001 -- one signature for all rules
+def _blocked_words(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
     words = ", ".join(f"“{word}”" for word in facts.blocked_words)
-    return _reason("blocked_word", bool(facts.blocked_words), f"It contains words that this site blocks: {words}.")
+    return _reason(
+        "blocked_word", bool(facts.blocked_words), f"It contains words that this site blocks: {words}."
+    )
 
 
 def _too_long(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
@@ -122,19 +153,25 @@ def _too_long(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
 
 def _too_many_links(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
     most = params["max_links"]
-    return _reason("too_many_links", facts.links > most, f"It has {facts.links} links; this site allows {most}.")
-
-
-def _duplicate(facts: Facts, params: Mapping[str, Any]) -> Reason | None:  # noqa: ARG001 -- one signature for all rules
     return _reason(
-        "duplicate", facts.same_text_by_reader > 0, "The same reader has posted the same text here in the last day."
+        "too_many_links", facts.links > most, f"It has {facts.links} links; this site allows {most}."
+    )
+
+
+def _duplicate(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
+    return _reason(
+        "duplicate",
+        facts.same_text_by_reader > 0,
+        "The same reader has posted the same text here in the last day.",
     )
 
 
 def _repeated_text(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
     fires = facts.same_text_on_site >= params["times"]
     return _reason(
-        "repeated_text", fires, f"The same text was posted {facts.same_text_on_site} times on this site in the last day."
+        "repeated_text",
+        fires,
+        f"The same text was posted {facts.same_text_on_site} times on this site in the last day.",
     )
 
 
@@ -146,28 +183,20 @@ def _new_reader(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
 
 # name -> (check, parameters with their defaults); the order here is the order of the default policy.
 RULES: Mapping[str, tuple[Check, Mapping[str, Any]]] = {
-    "banned_reader": (
-        lambda facts, _: _reason("banned_reader", facts.reader_banned, "This reader is banned from commenting."), {}),
-    "closed_post": (
-        lambda facts, _: _reason("closed_post", facts.post_mode == "closed", "This post is closed for comments."), {}),
-    "empty": (
-        lambda facts, _: _reason("empty", facts.visible_characters == 0, "There is nothing to read in it."), {}),
-    "honeypot": (
-        lambda facts, _: _reason("honeypot", facts.honeypot_filled, "A field that people do not see was filled in."), {}),
+    "banned_reader": (_banned_reader, {}),
+    "closed_post": (_closed_post, {}),
+    "empty": (_empty, {}),
+    "honeypot": (_honeypot, {}),
     "too_long": (_too_long, {"max_characters": 10_000}),
     "blocked_words": (_blocked_words, {"words": [], "patterns": []}),
     "duplicate": (_duplicate, {}),
     "trusted_role": (_trusted_role, {"roles": ["staff"]}),
-    "premoderated_post": (
-        lambda facts, _: _reason(
-            "premoderated_post", facts.post_mode == "premoderated", "Comments on this post are looked at first."), {}),
-    "premoderated_reader": (
-        lambda facts, _: _reason(
-            "premoderated_reader", facts.reader_premoderated, "This reader's comments are looked at first."), {}),
+    "premoderated_post": (_premoderated_post, {}),
+    "premoderated_reader": (_premoderated_reader, {}),
     "repeated_text": (_repeated_text, {"times": 3}),
     "too_many_links": (_too_many_links, {"max_links": 3}),
     "new_reader": (_new_reader, {"published_needed": 1}),
-}  # fmt: skip
+}
 
 DEFAULT_RULES = (
     Rule("banned_reader", Action.REJECT),
@@ -219,7 +248,10 @@ def _by_scores(
     if scores is None:
         return [(Action.QUEUE, Reason("not_scored", "No model could score it, so a person looks at it."))]
     over = [label for label in thresholds if scores.get(label, 0.0) >= thresholds[label].publish_below]
-    return [_score_reason(label, scores[label], thresholds[label]) for label in sorted(over, key=lambda it: -scores[it])]
+    return [
+        _score_reason(label, scores[label], thresholds[label])
+        for label in sorted(over, key=lambda it: -scores[it])
+    ]
 
 
 def _score_reason(label: str, value: float, threshold: Threshold) -> tuple[Action, Reason]:

@@ -1,6 +1,6 @@
 """What tests are made of: payloads, and a fake of the one edge that is not theirs, the trained model."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,10 +15,12 @@ class FakeClassifier:
     """Scores by marker words: ``idiot`` is abuse for sure, ``silly`` borderline, ``buypills`` spam."""
 
     name, version, labels = "fake", "fake-1", LABELS
-    words = {"idiot": ("toxicity", 0.95), "silly": ("insult", 0.7), "buypills": ("spam", 0.97)}
+    words: ClassVar = {"idiot": ("toxicity", 0.95), "silly": ("insult", 0.7), "buypills": ("spam", 0.97)}
 
     def predict_proba(self, texts: Any) -> Any:
-        rows = [{label: value for word, (label, value) in self.words.items() if word in text} for text in texts]
+        rows = [
+            {label: value for word, (label, value) in self.words.items() if word in text} for text in texts
+        ]
         return np.array([[row.get(label, 0.01) for label in LABELS] for row in rows], dtype=np.float32)
 
     def explain(self, text: str) -> list[Span]:

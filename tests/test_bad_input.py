@@ -112,7 +112,9 @@ def test_a_body_that_is_no_json_is_refused(client, app, data, content_type, stat
     assert stored(app) == before
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Bearer nonsense", "Basic abc", "Bearer \xff", "bearer rdk_x"])
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer ", "Bearer nonsense", "Basic abc", "Bearer \xff", "bearer rdk_x"]
+)
 def test_a_wrong_key_is_refused(client, header):
     response = client.post("/v1/comments", json=comment(), headers={"Authorization": header})
 
@@ -133,7 +135,17 @@ def test_an_odd_id_is_not_found(client, id):
 
 @pytest.mark.parametrize(
     "query",
-    ["limit=0", "limit=201", "limit=x", "cursor=%%%", "cursor=bnVsbA", "cursor=%00", "status=gone", "colour=red", "post_id="],
+    [
+        "limit=0",
+        "limit=201",
+        "limit=x",
+        "cursor=%%%",
+        "cursor=bnVsbA",
+        "cursor=%00",
+        "status=gone",
+        "colour=red",
+        "post_id=",
+    ],
 )
 def test_an_odd_query_is_refused(client, query):
     response = client.get(f"/v1/comments?{query}")
@@ -150,8 +162,12 @@ _SHAPED = st.fixed_dictionaries(
     {},
     optional={
         "text": st.text(st.characters(), max_size=60) | _JSON,
-        "post": st.fixed_dictionaries({}, optional={"id": st.text(max_size=8) | _JSON, "title": _JSON, "tags": _JSON}) | _JSON,
-        "reader": st.fixed_dictionaries({}, optional={"id": st.text(max_size=8) | _JSON, "roles": _JSON}) | _JSON,
+        "post": st.fixed_dictionaries(
+            {}, optional={"id": st.text(max_size=8) | _JSON, "title": _JSON, "tags": _JSON}
+        )
+        | _JSON,
+        "reader": st.fixed_dictionaries({}, optional={"id": st.text(max_size=8) | _JSON, "roles": _JSON})
+        | _JSON,
         "parent_id": _JSON,
         "external_id": _JSON,
         "created_at": st.datetimes().map(lambda moment: moment.isoformat() + "Z") | _JSON,

@@ -104,7 +104,9 @@ def test_a_reply_belongs_to_its_parents_post(client):
 
     assert reply["parent_id"] == parent["id"]
     assert wrong.status_code == 422
-    assert wrong.json["errors"] == [{"pointer": "#/parent_id", "detail": "That comment belongs to another post."}]
+    assert wrong.json["errors"] == [
+        {"pointer": "#/parent_id", "detail": "That comment belongs to another post."}
+    ]
 
 
 def test_another_sites_comment_is_as_good_as_missing(client, other):
@@ -238,7 +240,9 @@ def test_a_rejection_has_a_statement_and_can_be_appealed_by_its_author_once(clie
     id = submit(client, "You idiot.")["id"]
 
     statement = client.get(f"/v1/comments/{id}/statement").json
-    first = client.post(f"/v1/comments/{id}/appeals", json={"reader": {"id": "u-77"}, "text": "It was a quote."})
+    first = client.post(
+        f"/v1/comments/{id}/appeals", json={"reader": {"id": "u-77"}, "text": "It was a quote."}
+    )
     second = client.post(f"/v1/comments/{id}/appeals", json={"reader": {"id": "u-77"}})
     stranger = client.post(f"/v1/comments/{id}/appeals", json={"reader": {"id": "u-1"}})
 
@@ -256,7 +260,13 @@ def test_a_published_comment_has_no_statement(client):
 
 
 def test_in_a_batch_one_bad_submission_fails_alone(client):
-    items = [comment("First."), {"text": "no post"}, comment("You idiot."), comment("Reply.", parent_id="cmt_none"), 7]
+    items = [
+        comment("First."),
+        {"text": "no post"},
+        comment("You idiot."),
+        comment("Reply.", parent_id="cmt_none"),
+        7,
+    ]
 
     response = client.post("/v1/comments/batch", json={"items": items})
 

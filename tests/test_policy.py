@@ -60,14 +60,19 @@ def test_the_strictest_action_wins_and_its_reason_comes_first():
 
 
 def test_a_trusted_role_ends_the_reading():
-    rules = [Rule("banned_reader", Action.REJECT), Rule("trusted_role", Action.PUBLISH, params={"roles": ["staff"]})]
+    rules = [
+        Rule("banned_reader", Action.REJECT),
+        Rule("trusted_role", Action.PUBLISH, params={"roles": ["staff"]}),
+    ]
 
     assert verdict({"toxicity": 0.99}, rules, reader_roles=["staff"]).status is Status.PUBLISHED
     assert verdict({"toxicity": 0.99}, rules, reader_roles=["member"]).status is Status.REJECTED
     assert verdict({}, rules, reader_roles=["staff"], reader_banned=True).status is Status.REJECTED
 
 
-@pytest.mark.parametrize(("published", "status"), [(None, Status.PENDING), (0, Status.PENDING), (2, Status.PUBLISHED)])
+@pytest.mark.parametrize(
+    ("published", "status"), [(None, Status.PENDING), (0, Status.PENDING), (2, Status.PUBLISHED)]
+)
 def test_new_readers_are_looked_at_first(published, status):
     rules = [Rule("new_reader", Action.QUEUE, params={"published_needed": 2})]
 
@@ -91,7 +96,9 @@ def rule(body, name):
 
 
 def test_a_new_policy_decides_the_next_comment(client):
-    saved = put(client, lambda body: body["thresholds"].update(insult={"publish_below": 0.8, "reject_above": 0.9}))
+    saved = put(
+        client, lambda body: body["thresholds"].update(insult={"publish_below": 0.8, "reject_above": 0.9})
+    )
 
     decided = client.post("/v1/comments", json=comment("That is silly.")).json
 
@@ -101,7 +108,14 @@ def test_a_new_policy_decides_the_next_comment(client):
 
 @pytest.mark.parametrize(
     ("text", "blocked"),
-    [("A grock!", True), ("GROCK", True), ("grocks", False), ("agrock", False), ("Gröck", False), ("the Ünwort.", True)],
+    [
+        ("A grock!", True),
+        ("GROCK", True),
+        ("grocks", False),
+        ("agrock", False),
+        ("Gröck", False),
+        ("the Ünwort.", True),
+    ],
 )
 def test_blocked_words_are_whole_words_in_any_script(client, text, blocked):
     put(client, lambda body: rule(body, "blocked_words")["params"].update(words=["grock", "ünwort"]))
@@ -129,8 +143,14 @@ def test_a_hostile_pattern_costs_nothing(client):
         (lambda b: rule(b, "too_long")["params"].update(most=3), "/params/most"),
         (lambda b: b["rules"].append({"rule": "magic", "action": "queue"}), "/rule"),
         (lambda b: b["rules"].append({"rule": "duplicate", "action": "explode"}), "/action"),
-        (lambda b: b["thresholds"].update(insult={"publish_below": 0.9, "reject_above": 0.1}), "/publish_below"),
-        (lambda b: b["thresholds"].update(kindness={"publish_below": 0.1, "reject_above": 0.9}), "/kindness/key"),
+        (
+            lambda b: b["thresholds"].update(insult={"publish_below": 0.9, "reject_above": 0.1}),
+            "/publish_below",
+        ),
+        (
+            lambda b: b["thresholds"].update(kindness={"publish_below": 0.1, "reject_above": 0.9}),
+            "/kindness/key",
+        ),
         (lambda b: b["thresholds"].update(insult={"publish_below": 0.1}), "/reject_above"),
     ],
 )

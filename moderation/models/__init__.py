@@ -2,6 +2,7 @@
 
 from moderation.models.base import Base as Base
 from moderation.models.base import UtcDateTime as UtcDateTime
+from moderation.models.base import table_of as table_of
 from moderation.models.base import utc_now as utc_now
 from moderation.models.comment import Appeal as Appeal
 from moderation.models.comment import Comment as Comment

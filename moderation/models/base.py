@@ -1,7 +1,7 @@
 """The base class of all tables; constraint names are fixed so migrations can name them."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, registry
@@ -22,6 +22,11 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 -- as above
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+def table_of(model: type["Base"]) -> sa.Table:
+    """The model's table, for statements that are built once and run through Core."""
+    return cast("sa.Table", model.__table__)
 
 
 def utc_now() -> datetime:

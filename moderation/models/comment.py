@@ -11,7 +11,11 @@ from moderation.models.base import Base, utc_now
 from moderation.policy import Status
 
 status_type = sa.Enum(
-    Status, native_enum=False, length=16, name="status", values_callable=lambda enum: [member.value for member in enum]
+    Status,
+    native_enum=False,
+    length=16,
+    name="status",
+    values_callable=lambda enum: [member.value for member in enum],
 )
 
 
@@ -95,7 +99,7 @@ class Comment(Base):
 
 
 class Decision(Base):
-    """A verdict or a person's decision on one version of a comment: append-only, so the log is the history."""
+    """A verdict or a decision on one version of a comment: append-only, so the log is the history."""
 
     __tablename__ = "decision"
     __table_args__ = (sa.UniqueConstraint("comment_id", "comment_version"),)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from moderation.models.base import Base
 
-_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def insert_missing(session: Session, model: type[Base], values: Mapping[str, Any]) -> None:

@@ -12,7 +12,8 @@ from moderation.errors import Invalid, Malformed
 MAX_COMBINING_RUN = 30
 _HOSTILE = re.compile(r"[\x00\ud800-\udfff]")
 # Thai, Hebrew or Vietnamese stack four marks at the most; hundreds are an attack on the page.
-_STACKED = re.compile(r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{%d}" % (MAX_COMBINING_RUN + 1))  # noqa: E501, UP031 -- braces belong to the pattern
+_MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+_STACKED = re.compile(f"[{_MARKS}]{{{MAX_COMBINING_RUN + 1}}}")
 
 
 class StrictSchema(Schema):
@@ -46,7 +47,7 @@ class Instant(fields.AwareDateTime):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(format="iso", default_timezone=None, **kwargs)
 
-    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:  # noqa: ARG002 -- marshmallow's signature
+    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
@@ -70,7 +71,7 @@ class BodyParser(FlaskParser):
 
     DEFAULT_UNKNOWN_BY_LOCATION = {"json": RAISE, "query": RAISE}  # noqa: RUF012 -- webargs' form
 
-    def load_json(self, req: Any, schema: Any) -> Any:  # noqa: ARG002 -- webargs' signature
+    def load_json(self, req: Any, schema: Any) -> Any:
         if not req.is_json:
             req.on_json_loading_failed(None)
         try:
@@ -78,10 +79,15 @@ class BodyParser(FlaskParser):
         except (ValueError, RecursionError):
             raise Malformed("The body is not a JSON document in UTF-8.") from None
 
-    def handle_error(self, error: Any, req: Any, schema: Any, *, error_status_code: Any, error_headers: Any) -> Any:  # noqa: ARG002 -- webargs' signature
+    def handle_error(
+        self, error: Any, req: Any, schema: Any, *, error_status_code: Any, error_headers: Any
+    ) -> Any:
         messages = error.messages
         location = next(iter(messages))
         if location == "query":
-            rows = [{"parameter": str(name)[:100], "detail": str(text[0])} for name, text in messages["query"].items()]
+            rows = [
+                {"parameter": str(name)[:100], "detail": str(text[0])}
+                for name, text in messages["query"].items()
+            ]
             raise Invalid(rows)
         raise ValidationError(messages[location])

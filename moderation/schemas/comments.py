@@ -144,7 +144,7 @@ class BatchOut(Schema):
 
 
 class ThreadCommentOut(Schema):
-    """What the public sees of a comment: no scores, no reasons; a removed one keeps its place without its text."""
+    """What the public sees of a comment; a removed one keeps its place without its text."""
 
     id = fields.String()
     parent_id = fields.String(allow_none=True)
@@ -155,7 +155,7 @@ class ThreadCommentOut(Schema):
     created_at = Instant()
     updated_at = Instant()
     version = fields.Integer()
-    replies = fields.List(fields.Nested(lambda: ThreadCommentOut()))
+    replies = fields.List(fields.Nested("ThreadCommentOut"))
 
 
 class ThreadOut(Schema):

@@ -73,7 +73,10 @@ def _words(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) <= MOST_WORDS
-        and all(isinstance(word, str) and 0 < len(word.strip()) <= MOST_CHARACTERS and word.isprintable() for word in value)
+        and all(
+            isinstance(word, str) and 0 < len(word.strip()) <= MOST_CHARACTERS and word.isprintable()
+            for word in value
+        )
     )
 
 

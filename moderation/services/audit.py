@@ -5,7 +5,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from moderation.models import Audit, utc_now
+from moderation.models import Audit, table_of, utc_now
+
+_INSERT = sa.insert(table_of(Audit))
 
 
 def record(
@@ -13,4 +15,4 @@ def record(
 ) -> None:
     """Write who did what to what; ``data`` must not hold a comment's text, a secret or an address."""
     row = {"site_id": site_id, "actor": actor, "action": action, "subject": subject, "data": data}
-    session.execute(sa.insert(Audit), {**row, "request_id": "", "created_at": utc_now()})
+    session.connection().execute(_INSERT, {**row, "request_id": "", "created_at": utc_now()})

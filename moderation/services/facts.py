@@ -13,12 +13,21 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from moderation.ids import new_id
-from moderation.models import Comment, Post, Reader, utc_now
+from moderation.models import Comment, table_of, utc_now
 from moderation.policy import Facts, Policy, Status
 
 REPEAT_WINDOW = timedelta(hours=24)
 # Short texts ("Thanks!") repeat by themselves; only longer ones are evidence of a copy.
 REPEAT_CHARACTERS = 20
+# A post or a reader: the object, or its row on the path that every comment takes.
+Named = Any
+_ROW = table_of(Comment).c
+_SAME_TEXT = (
+    sa.select(_ROW.reader_id, _ROW.post_id)
+    .where(_ROW.site_id == sa.bindparam("site"), _ROW.text_hash == sa.bindparam("hashed"))
+    .where(_ROW.id >= sa.bindparam("since"), _ROW.id != sa.bindparam("but_not"), _ROW.deleted_at.is_(None))
+    .limit(100)
+)
 _LINK = re.compile(r"https?://|www\.", re.IGNORECASE)
 
 
@@ -33,7 +42,9 @@ def visible_characters(text: str) -> int:
     """How many characters leave a mark on the page: no spaces, controls, format characters or blanks."""
     if text.isascii():
         return len(text) - sum(map(text.count, " \t\n\r\v\f"))
-    return sum(unicodedata.category(c)[0] not in "CZM" and c not in "\u3164\u115f\u1160\uffa0\u2800" for c in text)
+    return sum(
+        unicodedata.category(c)[0] not in "CZM" and c not in "\u3164\u115f\u1160\uffa0\u2800" for c in text
+    )
 
 
 def blocked_words(text: str, policy: Policy) -> list[str]:
@@ -56,7 +67,7 @@ def _compiled(words: Sequence[str], patterns: Sequence[str]) -> Any:
 
 
 def gather(
-    session: Session, *, text: str, hashed: str, policy: Policy, post: Post, reader: Reader | None,
+    session: Session, *, text: str, hashed: str, policy: Policy, post: Named, reader: Named | None,
     signals: Mapping[str, Any], but_not: str | None = None,
 ) -> Facts:  # fmt: skip
     """Ask the database what the rules may need; ``but_not`` is the comment that is being edited."""
@@ -85,23 +96,21 @@ def of_text(text: str, policy: Policy) -> dict[str, Any]:
 
 
 def _repeats(
-    session: Session, text: str, hashed: str, post: Post, reader: Reader | None, but_not: str | None
+    session: Session, text: str, hashed: str, post: Named, reader: Named | None, but_not: str | None
 ) -> tuple[int, int]:
     # Ids begin with their time of making, so the index on (site, hash, id) answers for the last day alone.
     since = new_id("cmt", at=utc_now() - REPEAT_WINDOW)
-    rows = session.execute(
-        sa.select(Comment.reader_id, Comment.post_id)
-        .where(Comment.site_id == post.site_id, Comment.text_hash == hashed, Comment.id >= since)
-        .where(Comment.id != (but_not or ""), Comment.deleted_at.is_(None))
-        .limit(100)
-    ).all()
+    asked = {"site": post.site_id, "hashed": hashed, "since": since, "but_not": but_not or ""}
+    rows = session.connection().execute(_SAME_TEXT, asked).all()
     mine = sum(reader is not None and row.reader_id == reader.id and row.post_id == post.id for row in rows)
     return mine, len(rows) if len(text) >= REPEAT_CHARACTERS else 0
 
 
-def _published(session: Session, policy: Policy, reader: Reader | None) -> int | None:
+def _published(session: Session, policy: Policy, reader: Named | None) -> int | None:
     """How many comments of this reader are published, counted no further than a rule asks."""
-    needed = [rule.params["published_needed"] for rule in policy.rules if rule.rule == "new_reader" and rule.enabled]
+    needed = [
+        rule.params["published_needed"] for rule in policy.rules if rule.rule == "new_reader" and rule.enabled
+    ]
     if not needed or reader is None:
         return None
     query = (

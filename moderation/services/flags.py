@@ -9,14 +9,14 @@ from sqlalchemy.orm import Session
 from moderation.errors import Invalid, StateForbids
 from moderation.models import Appeal, Comment, Decision, Flag, Site
 from moderation.policy import Status
-from moderation.services import audit, comments, outbox
+from moderation.services import audit, intake, outbox
 
 
 def report(
     session: Session, site: Site, comment: Comment, data: Mapping[str, Any], *, actor: str
 ) -> tuple[Flag, bool]:
     """Record a reader's report, once a reader; it orders the queue and never changes the status."""
-    reader = comments.name_reader(session, site, data["reader"])
+    reader = intake.name_reader(session, site, data["reader"])
     if reader is None:
         raise Invalid.field("reader/id", "A report needs the reader's id.")
     known = sa.select(Flag).where(Flag.comment_id == comment.id, Flag.reader_id == reader.id)
@@ -46,12 +46,18 @@ def appeal(
         raise StateForbids("Only a rejected comment can be appealed.", state=comment.status)
     if comment.reader_id is None or data["reader"].get("id") != comment.reader_id:
         raise Invalid.field("reader/id", "Only its author can appeal.")
-    last = sa.select(Decision.id).where(Decision.comment_id == comment.id).order_by(Decision.comment_version.desc())
+    last = (
+        sa.select(Decision.id)
+        .where(Decision.comment_id == comment.id)
+        .order_by(Decision.comment_version.desc())
+    )
     decision_id = session.scalars(last.limit(1)).one()
     known = session.scalar(sa.select(Appeal).where(Appeal.decision_id == decision_id))
     if known is not None:
         return known, False
-    opened = Appeal(site_id=site.id, comment_id=comment.id, decision_id=decision_id, text=data["text"], state="open")
+    opened = Appeal(
+        site_id=site.id, comment_id=comment.id, decision_id=decision_id, text=data["text"], state="open"
+    )
     session.add(opened)
     session.flush()
     audit.record(session, site_id=site.id, actor=actor, action="appeal.opened", subject=comment.id)

@@ -38,7 +38,10 @@ def parse(version: int, thresholds: Mapping[str, Any], rules: Sequence[Mapping[s
     return Policy(
         version,
         {label: Threshold(**lines) for label, lines in thresholds.items()},
-        [Rule(r["rule"], Action(r["action"]), r["enabled"], {**RULES[r["rule"]][1], **r["params"]}) for r in rules],
+        [
+            Rule(r["rule"], Action(r["action"]), r["enabled"], {**RULES[r["rule"]][1], **r["params"]})
+            for r in rules
+        ],
     )
 
 
@@ -46,7 +49,9 @@ def as_dict(policy: Policy) -> dict[str, Any]:
     return {
         "version": policy.version,
         "thresholds": {label: vars(lines) for label, lines in policy.thresholds.items()},
-        "rules": [vars(rule) | {"action": rule.action.value, "params": dict(rule.params)} for rule in policy.rules],
+        "rules": [
+            vars(rule) | {"action": rule.action.value, "params": dict(rule.params)} for rule in policy.rules
+        ],
     }
 
 
@@ -64,12 +69,10 @@ def save(
     before = site.policy_version
     latest = sa.select(sa.func.max(PolicyVersion.version)).where(PolicyVersion.site_id == site.id)
     version = (session.scalar(latest) or 0) + 1
-    row = PolicyVersion(
-        site_id=site.id, version=version, thresholds=dict(thresholds), rules=list(rules), note=note, author=actor,
-        created_at=utc_now(),
-    )  # fmt: skip
+    row = PolicyVersion(site_id=site.id, version=version, note=note, author=actor, created_at=utc_now())
+    row.thresholds, row.rules = dict(thresholds), [dict(rule) for rule in rules]
     session.add(row)
-    site.policy_version = version
+    session.execute(sa.update(Site).where(Site.id == site.id).values(policy_version=version))
     audit.record(session, site_id=site.id, actor=actor, action="policy.saved", subject=site.id,
                  before=before, after=version, note=note)  # fmt: skip
     session.flush()
@@ -78,7 +81,8 @@ def save(
 
 def default_rules() -> list[dict[str, Any]]:
     return [
-        {"rule": r.rule, "action": r.action.value, "enabled": r.enabled, "params": dict(r.params)} for r in DEFAULT_RULES
+        {"rule": r.rule, "action": r.action.value, "enabled": r.enabled, "params": dict(r.params)}
+        for r in DEFAULT_RULES
     ]
 
 

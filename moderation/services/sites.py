@@ -25,8 +25,14 @@ def create(session: Session, *, name: str, thresholds: Mapping[str, Mapping[str,
     session.add(site)
     session.flush()
     policies.save(
-        session, site, thresholds=thresholds, rules=policies.default_rules(), note="The default policy.", actor=actor
+        session,
+        site,
+        thresholds=thresholds,
+        rules=policies.default_rules(),
+        note="The default policy.",
+        actor=actor,
     )
+    session.refresh(site)
     audit.record(session, site_id=site.id, actor=actor, action="site.created", subject=site.id, name=name)
     return site
 
@@ -50,7 +56,9 @@ def create_key(
     )  # fmt: skip
     session.add(key)
     session.flush()
-    audit.record(session, site_id=site.id, actor=actor, action="key.created", subject=key.id, scopes=key.scopes)
+    audit.record(
+        session, site_id=site.id, actor=actor, action="key.created", subject=key.id, scopes=key.scopes
+    )
     return key, text
 
 

@@ -25,9 +25,9 @@ from moderation.schemas.comments import (
     HistoryOut,
     StatementOut,
 )
-from moderation.services import comments, flags, history, policies
+from moderation.services import comments, flags, history, intake, policies
 from moderation.views.blueprint import api_blueprint
-from moderation.views.paging import check_if_match, decode_cursor, encode_cursor, entity_tag
+from moderation.views.paging import check_if_match, decode_id, encode_cursor, entity_tag
 from moderation.views.transaction import changes
 
 bp = api_blueprint("comments", prefix="/v1/comments", scope="comments", about="Readers' replies.")
@@ -48,7 +48,9 @@ def find(id: str, *, if_match: bool = False) -> Comment:
 @bp.arguments(CommentIn)
 @changes
 @bp.response(201, CommentOut)
-@bp.alt_response(200, schema=CommentOut, description="The same external_id came before; this is the stored comment.")
+@bp.alt_response(
+    200, schema=CommentOut, description="The same external_id came before; this is the stored comment."
+)
 def submit(data: dict[str, Any]) -> Any:
     """Submit a reply
 
@@ -57,7 +59,7 @@ def submit(data: dict[str, Any]) -> Any:
     session = db.session()
     [scored] = scoring.current().score([data["text"]])
     policy = policies.in_force(session, g.site)
-    comment, new = comments.submit(session, g.site, policy, scored, data, actor=g.actor)
+    comment, new = intake.submit(session, g.site, policy, scored, data, actor=g.actor)
     return tagged(comment, 201 if new else 200)
 
 
@@ -82,7 +84,7 @@ def _load(schema: CommentIn, item: Any) -> dict[str, Any] | ReplydeskError:
     try:
         data: dict[str, Any] = schema.load(item)
     except ValidationError as error:
-        return Invalid(flatten(error.normalized_messages()))
+        return Invalid(flatten(error.messages))
     return data
 
 
@@ -92,7 +94,7 @@ def _submit_one(policy: Any, item: dict[str, Any] | ReplydeskError, scored: Any)
         if isinstance(item, ReplydeskError):
             raise item
         with session.begin_nested():
-            comment, new = comments.submit(session, g.site, policy, next(scored), item, actor=g.actor)
+            comment, new = intake.submit(session, g.site, policy, next(scored), item, actor=g.actor)
     except ReplydeskError as error:
         status = STATUS[type(error)]
         problem = {"status": status, "code": error.code, "title": error.title, "detail": error.detail}
@@ -105,9 +107,9 @@ def _submit_one(policy: Any, item: dict[str, Any] | ReplydeskError, scored: Any)
 @bp.response(200, CommentPageOut)
 def index(query: dict[str, Any]) -> Any:
     """List comments, newest first"""
-    after = decode_cursor(query.pop("cursor"), str)
+    after = decode_id(query.pop("cursor"))
     limit = query.pop("limit")
-    items, last = comments.page(db.session(), g.site.id, after=after and after[0], limit=limit, **query)
+    items, last = comments.page(db.session(), g.site.id, after=after, limit=limit, **query)
     return {"items": items, "next_cursor": encode_cursor([last] if last else None)}
 
 

@@ -22,8 +22,14 @@ def alive() -> dict[str, str]:
 def ready() -> Any:
     """200 only when a comment posted now would be scored and stored; else 503 and why, by name."""
     database = _database_fault()
-    checks = {"database": database, "migrations": database or _migrations_fault(), "model": database or _model_fault()}
-    body = {name: {"ok": fault is None, **({"reason": fault} if fault else {})} for name, fault in checks.items()}
+    checks = {
+        "database": database,
+        "migrations": database or _migrations_fault(),
+        "model": database or _model_fault(),
+    }
+    body = {
+        name: {"ok": fault is None, **({"reason": fault} if fault else {})} for name, fault in checks.items()
+    }
     status = 503 if any(checks.values()) else 200
     headers = {"Retry-After": "2"} if status == 503 else {}  # noqa: PLR2004 -- the status itself
     return {"status": "not ready" if any(checks.values()) else "ready", "checks": body}, status, headers
@@ -47,7 +53,11 @@ def _migrations_fault() -> str | None:
     if not sa.inspect(db.engine).has_table("alembic_version"):
         return "The database is not migrated; run: replydesk migrate"
     found = db.session.scalar(sa.text("SELECT version_num FROM alembic_version"))
-    return None if found == wanted else f"The database is at {found}, the code at {wanted}; run: replydesk migrate"
+    return (
+        None
+        if found == wanted
+        else f"The database is at {found}, the code at {wanted}; run: replydesk migrate"
+    )
 
 
 def _model_fault() -> str | None:

@@ -10,7 +10,6 @@ from flask import request
 from moderation.errors import CursorInvalid, PreconditionRequired, StaleVersion
 
 
-
 def encode_cursor(position: list[Any] | None) -> str | None:
     """Return the opaque, URL-safe form of a sort position; None at the end of a list."""
     if position is None:
@@ -29,6 +28,12 @@ def decode_cursor(cursor: str | None, *types: type) -> list[Any] | None:
     if not isinstance(position, list) or [type(value) for value in position] != list(types):
         raise CursorInvalid("Use next_cursor as it came, for the same list.")
     return position
+
+
+def decode_id(cursor: str | None) -> str | None:
+    """Return the id in a cursor of a list that is sorted by id."""
+    position = decode_cursor(cursor, str)
+    return position[0] if position else None
 
 
 def entity_tag(version: int) -> str:

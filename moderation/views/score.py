@@ -6,7 +6,7 @@ from flask import g
 
 from moderation import scoring
 from moderation.db import db
-from moderation.policy import decide
+from moderation.policy import Facts, decide
 from moderation.schemas.comments import ScoreIn, ScoreOut
 from moderation.services import facts, policies
 from moderation.services.comments import Scored
@@ -38,6 +38,6 @@ def score(data: dict[str, Any]) -> Any:
 def _answer(text: str, scored: Scored, policy: Any) -> dict[str, Any]:
     answer: dict[str, Any] = {"scores": {k: round(v, 6) for k, v in (scored.scores or {}).items()}}
     if policy is not None:
-        verdict = decide(scored.scores, policy, facts.Facts(**facts.of_text(text, policy)))
+        verdict = decide(scored.scores, policy, Facts(**facts.of_text(text, policy)))
         answer |= {"status": verdict.status, "reasons": [reason.as_dict() for reason in verdict.reasons]}
     return answer
