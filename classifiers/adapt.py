@@ -1,0 +1,93 @@
+"""Take a trained model further with new rows alone, without the data it was trained on.
+
+Minimises, for each label, the weighted log loss of the new rows plus ``1/2 * sum(precision * moved**2)``, where
+``moved`` is how far a weight goes from the trained one and ``precision = FLOOR + STIFFNESS * seen``; ``seen`` is
+about how much the base data had of that feature. What the base data knew well stays where it is, what it hardly
+saw is free to learn. That is the Laplace approximation of the base posterior with a diagonal precision (MacKay
+1992), as in elastic weight consolidation (Kirkpatrick et al. 2017, PNAS 114:3521). Biases, calibration and
+thresholds stay those of the base.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.optimize import minimize
+
+from classifiers import artifact, corpus
+from classifiers.base import LABELS
+from classifiers.corpus import Corpus, Progress
+from classifiers.data import TrainingRow
+
+# Tried on 60 decisions against the evaluation sets: unseen variants turn, AUC moves by less than 0.002.
+FLOOR, STIFFNESS = 0.03, 0.5
+# ``seen`` is counted as if the base data had this many rows: more would let nothing move.
+_SEEN_ROWS = 17_000
+# The mean squared length of a row of feature values, before it is scaled to 1; only sets the scale of ``seen``.
+_SQUARED_LENGTH = 15_000.0
+_ITERATIONS = 500
+
+
+def further(
+    base: Path, rows: Sequence[TrainingRow], tell: Progress
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Return arrays and manifest of the base model moved by these rows; raise ``ArtifactError``."""
+    manifest, arrays = artifact.read(base)
+    values = artifact.values_of(arrays[artifact.FREQUENCY], manifest["rows"])
+    new = corpus.build(rows, tell)
+    matrix = corpus.scaled(new.hits, values)
+    used = np.unique(matrix.indices)
+    matrix = matrix[:, used]
+    weights = arrays[artifact.WEIGHTS].astype(np.float32)
+    occurrences = artifact.counts_of(arrays[artifact.FREQUENCY])[used] * (_SEEN_ROWS / manifest["rows"])
+    precision = FLOOR + STIFFNESS * occurrences * np.square(values[used], dtype=np.float64) / _SQUARED_LENGTH
+    for i, label in enumerate(LABELS):
+        tell(i, len(LABELS), "learning from the new rows")
+        calibration = manifest["calibration"][label]
+        start = matrix @ weights[used, i] + calibration["bias"]
+        weights[used, i] += _moved(_Labelled(matrix, new, i, start), precision, calibration)
+    tell(len(LABELS), len(LABELS), "learning from the new rows")
+    kept = {key: manifest[key] for key in ("rows", "calibration", "thresholds", "metrics", "data")}
+    moved = {artifact.WEIGHTS: weights.astype(np.float16), artifact.FREQUENCY: arrays[artifact.FREQUENCY]}
+    return moved, {**kept, "base": manifest["version"]}
+
+
+class _Labelled:
+    """The rows that say something of one label."""
+
+    def __init__(
+        self, matrix: sparse.csr_matrix, new: Corpus, label: int, start: NDArray[np.float64]
+    ) -> None:
+        known = new.known[:, label]
+        self.rows = matrix[known].astype(np.float64)
+        self.targets = new.targets[known, label].astype(np.float64)
+        self.weights = new.weights[known].astype(np.float64)
+        self.start = np.asarray(start, dtype=np.float64)[known]
+
+
+def _moved(
+    part: _Labelled, precision: NDArray[np.float64], calibration: dict[str, Any]
+) -> NDArray[np.float64]:
+    """Return how far each weight moves; the loss is that of the calibrated score, which decides."""
+    if not len(part.targets):
+        return np.zeros(len(precision))
+    scale = 1 / np.sqrt(precision)
+    rows = part.rows.multiply(scale).tocsr()
+    raw, sound = np.array(calibration["raw"]), np.array(calibration["calibrated"])
+    slopes = np.diff(sound) / np.diff(raw)
+
+    def loss(step: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        logits = part.start + rows @ step
+        piece = np.clip(np.searchsorted(raw, logits) - 1, 0, len(slopes) - 1)
+        calibrated = np.interp(logits, raw, sound)
+        value = part.weights @ (np.logaddexp(0, calibrated) - part.targets * calibrated) + step @ step / 2
+        error = 0.5 * (1 + np.tanh(calibrated / 2)) - part.targets
+        return float(value), rows.T @ (part.weights * slopes[piece] * error) + step
+
+    found = minimize(
+        loss, np.zeros(len(precision)), jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS}
+    )
+    return np.asarray(found.x * scale)

@@ -1,0 +1,127 @@
+"""Logistic regression for several labels at once, where each row knows only some of them.
+
+Minimises ``sum(weight * logloss) + l2 / 2 * sum(weights**2)`` over the labels that are known, by L-BFGS (Liu and
+Nocedal 1989). A row may belong to a group, such as the data set it is from: each group then has an offset of its
+own, which takes up that one data set was picked for insults and another was not, and is thrown away afterwards.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.optimize import minimize
+
+_HISTORY = 8
+_GRADIENT_TOLERANCE = 1e-3
+_LEAST_RATE = 1e-3
+_GROUP_L2 = 1.0
+
+Step = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is fitted.
+
+    ``rows`` (n_rows, n_features), in whose type all large sums are made; ``targets`` (n_rows, n_labels) in 0..1; ``weights`` of the same shape,
+    0 where the label is unknown; ``groups`` (n_rows,) numbers from 0; ``grouped`` (n_labels,) true for the labels
+    that groups have offsets for.
+    """
+
+    rows: sparse.csr_matrix
+    targets: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    groups: NDArray[np.intp]
+    grouped: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """``weights`` (n_features, n_labels) and ``bias`` (n_labels,) float64."""
+
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float64]
+    iterations: int
+
+
+def fit(
+    problem: Problem, *, l2: float, iterations: int, tolerance: float = 1e-6, step: Step = lambda _: None
+) -> Solution:
+    """Return the weights and biases that minimise the loss; deterministic. ``step`` is called after each iteration."""
+    objective = _Objective(problem, l2)
+    done = 0
+
+    def count(_: NDArray[np.float64]) -> None:
+        nonlocal done
+        done += 1
+        step(done)
+
+    found = minimize(
+        objective,
+        objective.start(),
+        jac=True,
+        method="L-BFGS-B",
+        callback=count,
+        options={"maxiter": iterations, "maxcor": _HISTORY, "ftol": tolerance, "gtol": _GRADIENT_TOLERANCE},
+    )
+    weights, bias, _ = objective.parts(found.x)
+    return Solution(weights.copy(), bias.copy(), int(found.nit))
+
+
+class _Objective:
+    """The loss and its gradient over one flat vector: weights, biases, offsets of groups."""
+
+    def __init__(self, problem: Problem, l2: float) -> None:
+        self.problem = problem
+        self.l2 = l2
+        self.features = problem.rows.shape[1]
+        self.labels = problem.targets.shape[1]
+        count = len(problem.groups)
+        members = (np.ones(count, problem.rows.dtype), problem.groups, np.arange(count + 1))
+        self.members = sparse.csr_matrix(members, shape=(count, int(problem.groups.max(initial=0)) + 1))
+        self.transposed = problem.rows.T
+        self.split = self.features * self.labels
+
+    def start(self) -> NDArray[np.float64]:
+        """All weights 0; the biases give the rates of the labels."""
+        vector = np.zeros(self.split + self.labels * (1 + self.members.shape[1]))
+        known = self.problem.weights.sum(axis=0, dtype=np.float64)
+        positive = (self.problem.weights * self.problem.targets).sum(axis=0, dtype=np.float64)
+        rate = positive / np.maximum(known, 1e-12)
+        vector[self.split : self.split + self.labels] = np.log(
+            (rate + _LEAST_RATE) / (1 - rate + _LEAST_RATE)
+        )
+        return vector
+
+    def parts(
+        self, vector: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        weights = vector[: self.split].reshape(self.features, self.labels)
+        bias = vector[self.split : self.split + self.labels]
+        return weights, bias, vector[self.split + self.labels :].reshape(-1, self.labels)
+
+    def __call__(self, vector: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        weights, bias, offsets = self.parts(vector)
+        problem = self.problem
+        narrow = np.ascontiguousarray(weights, dtype=problem.rows.dtype)
+        logits = problem.rows @ narrow
+        logits += bias.astype(logits.dtype)
+        logits += self.members @ (offsets * problem.grouped).astype(logits.dtype)
+        loss = problem.weights * (np.logaddexp(logits.dtype.type(0), logits) - problem.targets * logits)
+        slope = problem.weights * (sigmoid(logits) - problem.targets)
+        gradient = np.concatenate([
+            ((self.transposed @ slope) + self.l2 * weights).ravel(),
+            slope.sum(axis=0, dtype=np.float64),
+            ((self.members.T @ slope) * problem.grouped + _GROUP_L2 * offsets).ravel(),
+        ])  # fmt: skip
+        penalty = self.l2 * float(vector[: self.split] @ vector[: self.split]) + _GROUP_L2 * float(
+            (offsets**2).sum()
+        )
+        return float(loss.sum(dtype=np.float64)) + penalty / 2, gradient
+
+
+def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return probabilities of log-odds, without overflow."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)), dtype=logits.dtype)
