@@ -22,4 +22,13 @@ from moderation.models.site import ModelVersion as ModelVersion
 from moderation.models.site import Moderator as Moderator
 from moderation.models.site import PolicyVersion as PolicyVersion
 from moderation.models.site import Site as Site
+from moderation.models.subscription import Plan as Plan
+from moderation.models.subscription import PlanVersion as PlanVersion
+from moderation.models.subscription import State as State
+from moderation.models.subscription import Subscription as Subscription
+from moderation.models.subscription import SubscriptionTransition as SubscriptionTransition
+from moderation.models.unlock import Allowance as Allowance
+from moderation.models.unlock import Grant as Grant
+from moderation.models.unlock import LedgerEntry as LedgerEntry
+from moderation.models.unlock import Unlock as Unlock
 from moderation.models.upsert import insert_missing as insert_missing

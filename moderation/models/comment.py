@@ -102,7 +102,11 @@ class Decision(Base):
     """A verdict or a decision on one version of a comment: append-only, so the log is the history."""
 
     __tablename__ = "decision"
-    __table_args__ = (sa.UniqueConstraint("comment_id", "comment_version"),)
+    __table_args__ = (
+        sa.UniqueConstraint("comment_id", "comment_version"),
+        sa.Index("ix_decision_by_people", "site_id", "id", sqlite_where=sa.text("moderator_id IS NOT NULL"),
+                 postgresql_where=sa.text("moderator_id IS NOT NULL")),
+    )  # fmt: skip
 
     id: Mapped[str] = mapped_column(sa.String(40), primary_key=True, default=lambda: new_id("dec"))
     site_id: Mapped[str] = mapped_column(sa.ForeignKey("site.id"), index=True)
@@ -123,7 +127,7 @@ class Decision(Base):
     policy_version: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     # The decision that an undo took back, or that was taken back by one.
-    undoes_id: Mapped[str | None] = mapped_column(sa.ForeignKey("decision.id"))
+    undoes_id: Mapped[str | None] = mapped_column(sa.ForeignKey("decision.id"), unique=True)
 
 
 class Revision(Base):
@@ -141,7 +145,11 @@ class Flag(Base):
     """A reader's report; one a reader and comment."""
 
     __tablename__ = "flag"
-    __table_args__ = (sa.UniqueConstraint("comment_id", "reader_id"),)
+    __table_args__ = (
+        sa.UniqueConstraint("comment_id", "reader_id"),
+        sa.Index("ix_flag_waiting", "site_id", "comment_id", sqlite_where=sa.text("handled_at IS NULL"),
+                 postgresql_where=sa.text("handled_at IS NULL")),
+    )  # fmt: skip
 
     id: Mapped[str] = mapped_column(sa.String(40), primary_key=True, default=lambda: new_id("flg"))
     site_id: Mapped[str] = mapped_column(sa.ForeignKey("site.id"), index=True)
@@ -158,6 +166,10 @@ class Appeal(Base):
     """An author's request to look again; another moderator than the first decides."""
 
     __tablename__ = "appeal"
+    __table_args__ = (
+        sa.Index("ix_appeal_open", "site_id", "id", sqlite_where=sa.text("state = 'open'"),
+                 postgresql_where=sa.text("state = 'open'")),
+    )  # fmt: skip
 
     id: Mapped[str] = mapped_column(sa.String(40), primary_key=True, default=lambda: new_id("apl"))
     site_id: Mapped[str] = mapped_column(sa.ForeignKey("site.id"), index=True)
@@ -169,3 +181,5 @@ class Appeal(Base):
     state: Mapped[str] = mapped_column(default="open")
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     decided_at: Mapped[datetime | None]
+    # The decision that answered it.
+    outcome_id: Mapped[str | None] = mapped_column(sa.ForeignKey("decision.id"))

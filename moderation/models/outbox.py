@@ -37,6 +37,13 @@ class WebhookEndpoint(Base):
     event_types: Mapped[list[str]]
     secret: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    # Not sent to before this: the end of the lease of an attempt under way, of a pause after a failure, or
+    # the last attempt. Claiming an endpoint moves it, so each has at most one attempt at a time.
+    busy_until: Mapped[datetime] = mapped_column(default=utc_now)
+    # Which attempt holds the lease; one that lost it must not end the lease of its successor.
+    lease: Mapped[str] = mapped_column(sa.String(40), default="")
+    # Failures to reach it since the last answer; each makes the pause longer.
+    misses: Mapped[int] = mapped_column(default=0)
     # The first failure since the last success; five days of nothing but failures disable it.
     failing_since: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
@@ -49,15 +56,16 @@ class Delivery(Base):
     __tablename__ = "delivery"
     __table_args__ = (
         sa.UniqueConstraint("event_id", "endpoint_id"),
-        sa.Index("ix_delivery_state_due_at", "state", "due_at"),
+        sa.Index("ix_delivery_endpoint_id_state_due_at", "endpoint_id", "state", "due_at"),
     )
 
     id: Mapped[str] = mapped_column(sa.String(40), primary_key=True, default=lambda: new_id("dlv"))
     event_id: Mapped[str] = mapped_column(sa.ForeignKey("event.id"))
-    endpoint_id: Mapped[str] = mapped_column(sa.ForeignKey("webhook_endpoint.id", ondelete="CASCADE"), index=True)
+    endpoint_id: Mapped[str] = mapped_column(sa.ForeignKey("webhook_endpoint.id", ondelete="CASCADE"))
+    # waiting, delivered or dead
     state: Mapped[str] = mapped_column(default="waiting")
+    # Attempts begun: one whose worker died counts.
     attempts: Mapped[int] = mapped_column(default=0)
-    # Next attempt; while one is under way, when the lease of the worker that makes it ends.
     due_at: Mapped[datetime] = mapped_column(default=utc_now)
     last_status: Mapped[int | None]
     last_error: Mapped[str] = mapped_column(default="")

@@ -110,11 +110,19 @@ class ModelVersion(Base):
     """A trained model that this installation knows: where it lies and whether it decides."""
 
     __tablename__ = "model_version"
+    __table_args__ = (
+        # At most one decides, whoever promotes at the same moment.
+        sa.Index("uq_model_version_active", "state", unique=True, sqlite_where=sa.text("state = 'active'"),
+                 postgresql_where=sa.text("state = 'active'")),
+    )  # fmt: skip
 
     version: Mapped[str] = mapped_column(primary_key=True)
+    # The model directory, relative to the data folder, so that an installation can be moved.
     path: Mapped[str]
-    # candidate, shadow, active or retired; at most one is active
+    # candidate, shadow, active or retired; with none active the bundled model decides
     state: Mapped[str] = mapped_column(default="candidate", index=True)
     metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     promoted_at: Mapped[datetime | None]
+    # What decided before it was promoted: a rollback returns there. None: the bundled model.
+    replaced: Mapped[str | None]

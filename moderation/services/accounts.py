@@ -1,0 +1,94 @@
+"""A reader's account held for one transaction, with everything that fell due before written down first."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from moderation.ids import new_id
+from moderation.models import Allowance, Reader, Site, Subscription, insert_missing
+from moderation.services import ledger, lifecycle
+
+CLOCK = "clock"
+
+
+def find(session: Session, site_id: str, reader_id: str) -> Allowance | None:
+    """The account as it stands; None for a reader whose unlocks were never named."""
+    query = sa.select(Allowance).where(Allowance.site_id == site_id, Allowance.reader_id == reader_id)
+    return session.scalar(query)
+
+
+@contextmanager
+def held(session: Session, site: Site, reader_id: str, *, now: datetime) -> Iterator[Allowance]:
+    """Lock the reader's account until the transaction ends; make it where the reader is new.
+
+    The lock is an UPDATE of its row, so on every database a second request waits here and then sees
+    what the first has done. At the end ``due_at`` is worked out anew.
+    """
+    allowance = _take(session, site.id, reader_id)
+    if allowance is None:
+        insert_missing(session, Reader, {"site_id": site.id, "id": reader_id})
+        values = {"id": new_id("alw"), "site_id": site.id, "reader_id": reader_id, "created_at": now}
+        insert_missing(session, Allowance, values)
+        allowance = _take(session, site.id, reader_id)
+    if allowance is None:
+        raise LookupError("the allowance that was just made is not there")
+    settle(session, allowance, now)
+    yield allowance
+    reckon(session, allowance)
+
+
+def _take(session: Session, site_id: str, reader_id: str) -> Allowance | None:
+    take = (
+        sa.update(Allowance)
+        .where(Allowance.site_id == site_id, Allowance.reader_id == reader_id)
+        .values(version=Allowance.version + 1)
+        .returning(Allowance)
+    )
+    options = {"synchronize_session": False, "populate_existing": True}
+    return session.scalars(take, execution_options=options).one_or_none()
+
+
+def settle(session: Session, allowance: Allowance, now: datetime) -> None:
+    """Write what time has brought to a held account."""
+    if allowance.due_at is None or allowance.due_at > now:
+        return
+    subscription = lifecycle.of_allowance(session, allowance.id)
+    if subscription is not None:
+        advance(session, allowance, subscription, now)
+    ledger.settle(session, allowance, now)
+
+
+def advance(session: Session, allowance: Allowance, subscription: Subscription, now: datetime) -> None:
+    for step in list(lifecycle.clock_steps(subscription, now)):
+        lifecycle.turn(
+            session, allowance, subscription, step.happening, step.new, at=step.at, actor=CLOCK, cause=CLOCK
+        )
+
+
+def reckon(session: Session, allowance: Allowance) -> None:
+    """Note when time next changes something, for the worker and for readers of the row."""
+    session.flush()
+    subscription = lifecycle.of_allowance(session, allowance.id)
+    moments = [ledger.next_expiry(session, allowance.id), subscription and lifecycle.next_step_at(subscription)]
+    due_at = min((moment for moment in moments if moment), default=None)
+    if allowance.due_at != due_at:
+        allowance.due_at = due_at
+        session.flush()
+
+
+def expire_due(session: Session, *, now: datetime, limit: int) -> int:
+    """Write down what has fallen due, for at most ``limit`` readers; return for how many.
+
+    Workers may run side by side: each takes readers that no other holds.
+    """
+    due = sa.select(Allowance).where(Allowance.due_at <= now).order_by(Allowance.due_at).limit(limit)
+    found = session.scalars(due.with_for_update(skip_locked=True)).all()
+    for allowance in found:
+        allowance.version += 1
+        session.flush()
+        settle(session, allowance, now)
+        reckon(session, allowance)
+    return len(found)

@@ -1,0 +1,68 @@
+"""Grants: unlocks given by the site, or by a plan for each period that was bought."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from moderation.errors import Conflict, Invalid
+from moderation.models import Allowance, Grant, PlanVersion, Site, Subscription, utc_now
+from moderation.services import accounts, audit, ledger
+
+
+def give(
+    session: Session, site: Site, reader_id: str, data: Mapping[str, Any], *, actor: str
+) -> tuple[Grant, Allowance, bool]:
+    """Credit a grant once; return it, the account and whether it is new.
+
+    The same kind and reference with the same content credits nothing; with another, ``Conflict``.
+    """
+    now = utc_now()
+    if data["expires_at"] is not None and data["expires_at"] <= now:
+        raise Invalid.field("expires_at", "Must lie in the future.")
+    with accounts.held(session, site, reader_id, now=now) as allowance:
+        id = ledger.credit(
+            session, allowance, data["unlocks"], data["kind"], now=now, reference=data["reference"],
+            expires_at=data["expires_at"],
+        )  # fmt: skip
+        if id is None:
+            return _known(session, site, allowance, data), allowance, False
+        audit.record(session, site_id=site.id, actor=actor, action="grant.created", subject=allowance.id,
+                     grant=id, kind=data["kind"], unlocks=data["unlocks"], reason=data["reason"])  # fmt: skip
+        return session.get_one(Grant, id), allowance, True
+
+
+def _known(session: Session, site: Site, allowance: Allowance, data: Mapping[str, Any]) -> Grant:
+    named = sa.and_(Grant.kind == data["kind"], Grant.reference == data["reference"])
+    known = session.scalars(sa.select(Grant).where(Grant.site_id == site.id, named)).one()
+    content = (known.allowance_id, known.unlocks, known.expires_at)
+    if content != (allowance.id, data["unlocks"], data["expires_at"]):
+        raise Conflict(f"The {known.kind} “{known.reference}” was granted before with another content.", id=known.id)
+    return known
+
+
+def of_period(
+    session: Session, allowance: Allowance, subscription: Subscription, version: PlanVersion, *, now: datetime
+) -> None:
+    """Give the unlocks of the period just bought, once; after a change of plan only what it gives more."""
+    query = sa.select(sa.func.coalesce(sa.func.sum(Grant.unlocks), 0)).where(Grant.kind == "plan")
+    in_period = sa.and_(Grant.subscription_id == subscription.id, Grant.period == subscription.period)
+    given = session.scalars(query.where(in_period)).one()
+    if version.unlocks <= given:
+        return
+    reference = f"{subscription.id}:{subscription.period}"
+    ledger.credit(
+        session, allowance, version.unlocks - given, "plan", now=now,
+        reference=f"{reference}:{version.unlocks}" if given else reference, expires_at=subscription.paid_until,
+        subscription_id=subscription.id, period=subscription.period, rollover_cap=version.rollover_cap,
+    )  # fmt: skip
+
+
+def end_plan(session: Session, allowance: Allowance, subscription: Subscription, *, now: datetime) -> None:
+    """Let the plan's unlocks run out now, with the access that they belonged to."""
+    theirs = sa.and_(Grant.subscription_id == subscription.id, Grant.unlocks_left > 0)
+    change = sa.update(Grant).where(theirs).values(expires_at=now)
+    session.execute(change, execution_options={"synchronize_session": False})
+    ledger.settle(session, allowance, now)

