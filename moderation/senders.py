@@ -1,0 +1,77 @@
+"""The threads that talk to other people's servers; they never see the database."""
+
+import logging
+import queue
+import threading
+import time
+from dataclasses import dataclass, field
+
+from moderation import signing, webhook_client
+from moderation.services.deliveries import Attempt, Outcome
+
+log = logging.getLogger("replydesk.worker")
+
+
+@dataclass
+class Senders:
+    """``count`` threads, so that one endpoint that answers slowly takes one of them and no more."""
+
+    count: int
+    allow_private: bool
+    deadline_seconds: float
+    under_way: dict[str, Attempt] = field(default_factory=dict)
+    _todo: "queue.SimpleQueue[Attempt | None]" = field(default_factory=queue.SimpleQueue)
+    _done: "queue.SimpleQueue[tuple[Attempt, Outcome]]" = field(default_factory=queue.SimpleQueue)
+
+    def start(self) -> None:
+        for number in range(self.count):
+            # Daemons: the end of the process never waits for a server that does not answer.
+            threading.Thread(target=self._work, name=f"sender-{number}", daemon=True).start()
+
+    def close(self) -> None:
+        for _ in range(self.count):
+            self._todo.put(None)
+
+    @property
+    def has_room(self) -> bool:
+        return len(self.under_way) < self.count
+
+    def send(self, attempt: Attempt) -> None:
+        self.under_way[attempt.lease] = attempt
+        self._todo.put(attempt)
+
+    def finished(self, *, wait_seconds: float) -> list[tuple[Attempt, Outcome]]:
+        """Return what is finished; where nothing is, wait up to ``wait_seconds`` for the first."""
+        found = []
+        try:
+            found.append(self._done.get(block=wait_seconds > 0, timeout=max(0.0, wait_seconds)))
+            while True:
+                found.append(self._done.get_nowait())
+        except queue.Empty:
+            pass
+        for attempt, _ in found:
+            self.under_way.pop(attempt.lease)
+        return found
+
+    def _work(self) -> None:
+        while (attempt := self._todo.get()) is not None:
+            self._done.put((attempt, self._send(attempt)))
+
+    def _send(self, attempt: Attempt) -> Outcome:
+        try:
+            # The timestamp is this attempt's, the id the event's: a receiver refuses old ones and repeats.
+            stamp = int(time.time())
+            signed = signing.headers(
+                [attempt.secret], id=attempt.event_id, timestamp=stamp, body=attempt.body
+            )
+            answer = webhook_client.post(
+                attempt.url,
+                headers={**signed, "Content-Type": "application/json"},
+                body=attempt.body,
+                allow_private=self.allow_private,
+                deadline_seconds=self.deadline_seconds,
+            )
+        except Exception:
+            log.exception("fault while sending %s to %s", attempt.event_id, attempt.endpoint_id)
+            return Outcome(None, "A fault of ours, which was logged.")
+        return Outcome(answer.status, answer.error, answer.retry_after_seconds)

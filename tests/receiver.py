@@ -1,0 +1,108 @@
+"""A site's server on loopback: it keeps what it was sent and answers as told."""
+
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+class Receiver(ThreadingHTTPServer):
+    """``answers`` are used one by one, then ``answer`` for ever."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.requests: list[dict[str, Any]] = []
+        self.answers: list[Answer] = []
+        self.answer: Answer = status(200)
+        self.names: list[str | None] = []
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hooks"
+
+    def handle_error(self, request, client_address):
+        """A sender that hangs up is what some tests are about."""
+
+    def speak_tls(self, certificate: str, key: str) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        context.sni_callback = lambda _sock, name, _context: self.names.append(name)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.requests.append({"path": self.path, "headers": headers, "body": body})
+        answer = self.server.answers.pop(0) if self.server.answers else self.server.answer
+        answer(self)
+
+    do_GET = do_POST
+
+    def log_message(self, format, *args) -> None:
+        pass
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    receiver = Receiver()
+    thread = threading.Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        receiver.shutdown()
+        receiver.server_close()
+        thread.join()
+
+
+def status(code: int, **headers: str) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(code)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+
+    return answer
+
+
+def reset(handler: BaseHTTPRequestHandler) -> None:
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+
+
+def slow_head(handler: BaseHTTPRequestHandler) -> None:
+    """One byte now and then: each arrives well within any timeout of the socket."""
+    for byte in b"HTTP/1.1 200 OK\r\n" + b"X-Slow: 1\r\n" * 100:
+        handler.wfile.write(bytes([byte]))
+        time.sleep(0.03)
+
+
+def slow_body(handler: BaseHTTPRequestHandler) -> None:
+    status(500, Content_Length="1000")(handler)
+    for _ in range(1000):
+        handler.wfile.write(b".")
+        time.sleep(0.03)
+
+
+def big_body(handler: BaseHTTPRequestHandler) -> None:
+    status(200, Content_Length=str(10_000_000))(handler)
+    for _ in range(100):
+        handler.wfile.write(b"." * 100_000)
+        handler.server.sent = getattr(handler.server, "sent", 0) + 100_000
