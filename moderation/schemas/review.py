@@ -1,0 +1,66 @@
+"""Forms of the moderators' desk, and the queue as the API shows it."""
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from moderation.policy import DECISION_REASONS
+from moderation.schemas.base import PageQuery, StrictSchema, Text
+from moderation.schemas.comments import CommentOut
+
+ACTIONS = ("approve", "reject", "skip", "uphold", "overturn")
+QUEUES = ("pending", "reported", "appeals", "decided")
+# What may be lost when a session ends in the middle of a decision.
+MOST_NOTE = 1_000
+BAN_DAYS = (1, 7, 30)
+
+
+class QueueQuery(PageQuery):
+    """The pending queue is asked page by page."""
+
+
+class QueueOut(Schema):
+    items = fields.List(fields.Nested(CommentOut))
+    next_cursor = fields.String(allow_none=True)
+
+
+class DecisionForm(StrictSchema):
+    """A button of the card: ``do``, or a ``reason``, which rejects."""
+
+    do = fields.String(
+        validate=validate.OneOf(ACTIONS, error="The page asked for something that this desk does not do.")
+    )
+    reason = fields.String(
+        validate=validate.OneOf(DECISION_REASONS, error="That is not one of this site's reasons.")
+    )
+    note = Text(most=MOST_NOTE, load_default="")
+    version = fields.Integer(required=True, validate=validate.Range(1, 2**31 - 1))
+    queue = fields.String(validate=validate.OneOf(QUEUES), load_default="pending")
+    next = Text(most=40, load_default="")
+
+    @validates_schema
+    def _complete(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("reason"):
+            data["do"] = "reject"
+        if data.get("do") == "reject" and not data.get("reason"):
+            raise ValidationError("A rejection needs a reason.", "reason")
+        if not data.get("do"):
+            raise ValidationError("The page did not say what to do.", "do")
+
+
+class UndoForm(StrictSchema):
+    decision = Text(most=40, load_default="")
+    queue = fields.String(validate=validate.OneOf(QUEUES), load_default="pending")
+
+
+class StandingForm(StrictSchema):
+    do = fields.String(required=True, validate=validate.OneOf(("ban", "unban", "premoderate", "trust")))
+    days = fields.String(
+        validate=validate.OneOf([*map(str, BAN_DAYS), "lifted"]), load_default=str(BAN_DAYS[0])
+    )
+    reason = Text(most=500, load_default="")
+
+    @validates_schema
+    def _a_ban_has_a_reason(self, data: dict[str, Any], **_: Any) -> None:
+        if data["do"] == "ban" and not data["reason"].strip():
+            raise ValidationError("Say why, so that the reader and your colleagues know.", "reason")

@@ -1,0 +1,113 @@
+"""What waits for a person, in the order in which it should be looked at."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, aliased
+
+from moderation.ids import new_id
+from moderation.models import Appeal, Comment, Decision, Flag, Moderator, utc_now
+from moderation.policy import Status
+
+# How many a page of the desk knows; the line is drawn again after each decision.
+LOOKED_AHEAD = 100
+SNIPPET_CHARACTERS = 160
+DECIDED_SHOWN = 50
+RECENT = timedelta(hours=24)
+WORKED = ("pending", "reported", "appeals")
+_HERE = Comment.deleted_at.is_(None)
+
+
+def _open_flags(site_id: str) -> sa.Select[str]:
+    return sa.select(Flag.comment_id).where(Flag.site_id == site_id, Flag.handled_at.is_(None))
+
+
+def _members(site_id: str, queue: str) -> tuple[sa.ColumnElement[bool], Sequence[Any]]:
+    """Return what makes a comment a member of the queue, and the queue's order."""
+    if queue == "reported":
+        flagged = Comment.id.in_(_open_flags(site_id))
+        worst = (Comment.flag_count.desc(), Comment.harm.desc(), Comment.id)
+        return sa.and_(Comment.site_id == site_id, Comment.status == Status.PUBLISHED, flagged, _HERE), worst
+    if queue == "appeals":
+        appealed = sa.select(Appeal.comment_id).where(Appeal.site_id == site_id, Appeal.state == "open")
+        rejected = Comment.status == Status.REJECTED
+        return sa.and_(Comment.site_id == site_id, rejected, Comment.id.in_(appealed), _HERE), (Comment.id,)
+    pending = sa.and_(Comment.site_id == site_id, Comment.status == Status.PENDING, _HERE)
+    return pending, (Comment.harm.desc(), Comment.id)
+
+
+def line(session: Session, site_id: str, queue: str) -> Sequence[sa.Row[Any]]:
+    """The head of a queue as light rows, each with who holds it now (``held_by``, ``holder``)."""
+    holder = aliased(Moderator)
+    member, order = _members(site_id, queue)
+    held = sa.and_(holder.id == Comment.claimed_by, Comment.claimed_until > utc_now())
+    query = (
+        sa.select(
+            Comment.id, Comment.reader_name, Comment.reasons, Comment.created_at, Comment.flag_count,
+            sa.func.substr(Comment.text, 1, SNIPPET_CHARACTERS).label("snippet"),
+            holder.id.label("held_by"), holder.name.label("holder"),
+        )
+        .outerjoin(holder, held)
+        .where(member)
+        .order_by(*order)
+        .limit(LOOKED_AHEAD)
+    )  # fmt: skip
+    return session.execute(query).all()
+
+
+def counts(session: Session, site_id: str) -> dict[str, int]:
+    """How many wait in each queue, and how many people decided in the last 24 hours."""
+    found = {}
+    for queue in WORKED:
+        query = sa.select(sa.func.count()).select_from(Comment).where(_members(site_id, queue)[0])
+        found[queue] = session.scalar(query) or 0
+    found["decided"] = (
+        session.scalar(sa.select(sa.func.count()).select_from(Decision).where(_by_people(site_id))) or 0
+    )
+    return found
+
+
+def _by_people(site_id: str) -> sa.ColumnElement[bool]:
+    since = new_id("dec", at=utc_now() - RECENT)
+    undo = aliased(Decision)
+    taken_back = sa.select(undo.id).where(undo.site_id == site_id, undo.undoes_id == Decision.id)
+    by_people = sa.and_(Decision.site_id == site_id, Decision.moderator_id.is_not(None), Decision.id >= since)
+    return sa.and_(by_people, Decision.kind == "decided", ~taken_back.exists())
+
+
+def decided(session: Session, site_id: str) -> Sequence[sa.Row[Decision, Comment, str, str]]:
+    """People's last decisions, newest first: (Decision, Comment, moderator's name, undo's id or None)."""
+    undo = aliased(Decision)
+    query = (
+        sa.select(Decision, Comment, Moderator.name, undo.id)
+        .join(Comment, Comment.id == Decision.comment_id)
+        .join(Moderator, Moderator.id == Decision.moderator_id)
+        .outerjoin(undo, undo.undoes_id == Decision.id)
+        .where(
+            Decision.site_id == site_id, Decision.moderator_id.is_not(None), Decision.kind == "decided", _HERE
+        )
+        .order_by(Decision.id.desc())
+        .limit(DECIDED_SHOWN)
+    )
+    return session.execute(query).all()
+
+
+def page(
+    session: Session, site_id: str, *, after: tuple[float, str] | None, limit: int
+) -> tuple[Sequence[Comment], tuple[float, str] | None]:
+    """Pending comments by expected harm, the greatest first, and the position to go on from."""
+    member, order = _members(site_id, "pending")
+    query = sa.select(Comment).where(member)
+    if after is not None:
+        harm, id = after
+        query = query.where(sa.or_(Comment.harm < harm, sa.and_(Comment.harm == harm, Comment.id > id)))
+    found = session.scalars(query.order_by(*order).limit(limit + 1)).all()
+    last = found[limit - 1] if len(found) > limit else None
+    return found[:limit], (last.harm, last.id) if last else None
+
+
+def oldest(session: Session, site_id: str) -> datetime | None:
+    """When the comment that has waited longest came in."""
+    return session.scalar(sa.select(sa.func.min(Comment.created_at)).where(_members(site_id, "pending")[0]))
