@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, g, request
-from flask_migrate import Migrate
 from flask_smorest import Api
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -48,7 +47,6 @@ def create_app(overrides: dict[str, Any] | None = None) -> Flask:
     app.before_request(_name_request)
     app.after_request(_finish)
     db.init_app(app, settings, config.database_url(settings))
-    Migrate(app, db.db, directory=str(MIGRATIONS), render_as_batch=True)
     app.extensions["schema_head"] = config.schema_head(MIGRATIONS)
     http_errors.init_app(app)
     scoring.init_app(app, settings)

@@ -76,8 +76,11 @@ SETTINGS = (
             "How long a request waits for a locked database before 503, in milliseconds."),
     Setting("IDEMPOTENCY_HOURS", 72, _whole(24, 720), "How long a stored answer is replayed, in hours."),
     Setting("WEBHOOK_ALLOW_PRIVATE", False, _boolean, "Allow webhook endpoints in private address ranges."),
+    Setting("WEBHOOK_TIMEOUT_SECONDS", 15, _whole(1, 30),
+            "Longest time of one webhook delivery, in seconds; a lease lasts twice as long."),
     Setting("WORKER_POLL_MS", 500, _whole(10, 60_000), "Pause of the worker when nothing waits, in milliseconds."),
     Setting("CLAIM_SECONDS", 300, _whole(5, 3_600), "How long an opened comment is held for a moderator, in seconds."),
+    Setting("SESSION_HOURS", 12, _whole(1, 168), "How long a moderator stays signed in at the most, in hours."),
 )  # fmt: skip
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 

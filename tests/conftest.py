@@ -1,4 +1,6 @@
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -9,20 +11,30 @@ from moderation.app import create_app
 from moderation.db import db
 from moderation.models import Base
 from moderation.services import sites
+from tests.desk import Desk, signed_in
 from tests.factories import THRESHOLDS, FakeScoring
+from tests.installation import Installation
 
 SCOPES = ["comments", "score", "readers", "review", "admin"]
 
 
+def _database() -> dict[str, str]:
+    """SQLite in the data folder, or what ``make test-postgresql`` names (a database that is made empty)."""
+    url = os.environ.get("TEST_DATABASE_URL")
+    return {"DATABASE_URL": url} if url else {}
+
+
 @pytest.fixture(scope="session")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     folder = tmp_path_factory.mktemp("data")
-    app = create_app({"TESTING": True, "DATA": str(folder), "ENV": "development", "SECRET_KEY": "test"})
-    app.testing = False  # errors must become answers, as in production
+    app = create_app({"DATA": str(folder), "ENV": "development", "SECRET_KEY": "test", **_database()})
     app.extensions["scoring"] = FakeScoring()
     with app.app_context():
+        Base.metadata.drop_all(db.engine)
         Base.metadata.create_all(db.engine)
-    return app
+    yield app
+    with app.app_context():
+        db.engine.dispose()
 
 
 @pytest.fixture
@@ -65,3 +77,29 @@ def other(app: Flask, site_key: dict[str, str]) -> FlaskClient:
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {site_key['other']}"
     return client
+
+
+@pytest.fixture
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
+    """A database file, a running application with the bundled model, and the commands."""
+    for name, value in Installation.environment(tmp_path / "data").items():
+        monkeypatch.setenv(name, value)
+    made = Installation.make(tmp_path / "data")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def jo(app: Flask, site_key: dict[str, str]) -> Desk:
+    """A signed-in admin of the site `demo`; her colleagues below may less."""
+    return signed_in(app, "Jo", "admin")
+
+
+@pytest.fixture
+def sam(app: Flask, site_key: dict[str, str]) -> Desk:
+    return signed_in(app, "Sam", "moderator")
+
+
+@pytest.fixture
+def vi(app: Flask, site_key: dict[str, str]) -> Desk:
+    return signed_in(app, "Vi", "viewer")

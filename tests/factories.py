@@ -40,6 +40,9 @@ class FakeScoring:
     def classifier(self) -> FakeClassifier | None:
         return None if self.scores_nothing else FakeClassifier()
 
+    def readiness(self) -> tuple[bool, str | None]:
+        return (False, "No model is loaded: taken away.") if self.scores_nothing else (True, None)
+
     def score(self, texts: Any) -> list[Scored]:
         if self.scores_nothing:
             return [Scored(None, "")] * len(texts)

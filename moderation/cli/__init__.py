@@ -1,22 +1,77 @@
-"""The commands of people and CI: ``replydesk ...``."""
+"""The commands of people and CI: ``replydesk ...``.
 
-import sys
+Each command stands in its own module, imported only when it is asked for: training needs scikit-learn and
+serving must not pay for it, and ``replydesk --help`` answers at once.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
 
 import click
 
 from moderation.errors import ReplydeskError
 
+# name -> (module of this package, its attribute, one line for the overview)
+COMMANDS: Mapping[str, tuple[str, str, str]] = {
+    "run": ("run", "run", "Migrate, then serve with gunicorn and the worker (the main job)."),
+    "serve": ("run", "serve", "Serve with gunicorn alone."),
+    "worker": ("run", "worker", "Deliver events and do timed work."),
+    "migrate": ("migration", "migrate", "Bring the database to this version's schema."),
+    "site": ("sites", "site", "Sites: create."),
+    "key": ("sites", "key", "Site keys: create, rotate, revoke."),
+    "moderator": ("moderators", "moderator", "People who review: add, role, password."),
+    "score": ("score", "score", "Score texts from a file or standard input."),
+    "train": ("train", "train", "Train a model from labelled files and from decisions."),
+    "evaluate": ("train", "evaluate", "Measure a model on labelled rows, beside another one."),
+    "models": ("models", "models", "Model versions: list, show, promote, roll back."),
+    "labels": ("labels", "labels", "People's decisions as training rows."),
+    "policy": ("policy", "policy", "Thresholds and rules: show, set, simulate."),
+    "backup": ("care", "backup", "Copy the database while the service runs."),
+    "restore": ("care", "restore", "Put a backup in the database's place."),
+    "doctor": ("care", "doctor", "Look for what is broken, in plain findings."),
+    "rescore": ("rescore", "rescore", "Score stored comments again under the active model."),
+}
 
-@click.group()
+
+class Sentence(click.ClickException):
+    """One of our own errors, as one sentence on standard error and exit code 1."""
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"replydesk: {self.message}", err=True, file=file)
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"moderation.cli.{module}"), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ReplydeskError as error:
+            fields = [item["detail"] for item in error.extra.get("errors", ())]
+            raise Sentence(" ".join(fields) or error.detail) from None
+
+
+@click.group(cls=LazyGroup)
 @click.version_option(package_name="replydesk")
 def replydesk() -> None:
     """Replydesk: comment moderation and reader engagement."""
 
 
 def main() -> None:
-    """Run the command line; our own errors become one sentence and exit code 1."""
-    try:
-        replydesk(prog_name="replydesk")
-    except ReplydeskError as error:
-        click.echo(f"replydesk: {error.detail}", err=True)
-        sys.exit(1)
+    """Run the command line."""
+    replydesk(prog_name="replydesk")

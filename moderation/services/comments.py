@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from moderation.errors import NotFound
+from moderation.errors import NotFound, StaleVersion
 from moderation.ids import new_id
 from moderation.models import Comment, Decision, Post, Reader, Revision, Site, table_of, utc_now
 from moderation.policy import Policy, Reason, Status, Threshold, Verdict, decide
@@ -21,6 +21,12 @@ _TOUCH = (
         table_of(Post).c.site_id == sa.bindparam("of_site"), table_of(Post).c.id == sa.bindparam("of_post")
     )
     .values(thread_version=table_of(Post).c.thread_version + 1)
+)
+
+_NEXT_VERSION = (
+    sa.update(table_of(Comment))
+    .where(table_of(Comment).c.id == sa.bindparam("of_comment"), table_of(Comment).c.version == sa.bindparam("seen"))
+    .values(version=table_of(Comment).c.version + 1)
 )
 
 
@@ -147,6 +153,10 @@ def expected_harm(scores: Mapping[str, float], thresholds: Mapping[str, Threshol
 
 
 def _turn(session: Session, comment: Comment, status: Status, *, shown: bool) -> None:
+    # Two people may hold the same version: the database lets one of them on, whatever each has read.
+    took = session.connection().execute(_NEXT_VERSION, {"of_comment": comment.id, "seen": comment.version})
+    if took.rowcount != 1:
+        raise StaleVersion("Somebody changed it at the same moment; nothing was done.")
     comment.status = status
     comment.version += 1
     comment.updated_at = utc_now()

@@ -65,7 +65,7 @@ def save(
     actor: str,
 ) -> Policy:
     """Write a new version and put it in force; a pattern that re2 cannot compile is refused."""
-    _check_patterns(rules)
+    check_patterns(rules)
     before = site.policy_version
     latest = sa.select(sa.func.max(PolicyVersion.version)).where(PolicyVersion.site_id == site.id)
     version = (session.scalar(latest) or 0) + 1
@@ -86,7 +86,7 @@ def default_rules() -> list[dict[str, Any]]:
     ]
 
 
-def _check_patterns(rules: Sequence[Mapping[str, Any]]) -> None:
+def check_patterns(rules: Sequence[Mapping[str, Any]]) -> None:
     for index, rule in enumerate(rules):
         for at, pattern in enumerate(rule["params"].get("patterns", ())):
             try:

@@ -22,17 +22,17 @@ def alive() -> dict[str, str]:
 def ready() -> Any:
     """200 only when a comment posted now would be scored and stored; else 503 and why, by name."""
     database = _database_fault()
-    checks = {
-        "database": database,
-        "migrations": database or _migrations_fault(),
-        "model": database or _model_fault(),
-    }
+    migrations = database or _migrations_fault()
+    scores, remark = (False, migrations) if migrations else scoring.current().readiness()
+    checks = {"database": (not database, database), "migrations": (not migrations, migrations)}
+    checks["model"] = (scores, remark)
     body = {
-        name: {"ok": fault is None, **({"reason": fault} if fault else {})} for name, fault in checks.items()
+        name: {"ok": ok, **({"reason": reason} if reason else {})} for name, (ok, reason) in checks.items()
     }
-    status = 503 if any(checks.values()) else 200
-    headers = {"Retry-After": "2"} if status == 503 else {}  # noqa: PLR2004 -- the status itself
-    return {"status": "not ready" if any(checks.values()) else "ready", "checks": body}, status, headers
+    fine = all(ok for ok, _ in checks.values())
+    status = 200 if fine else 503
+    headers = {} if fine else {"Retry-After": "2"}
+    return {"status": "ready" if fine else "not ready", "checks": body}, status, headers
 
 
 @bp.get("/metrics")
@@ -58,8 +58,3 @@ def _migrations_fault() -> str | None:
         if found == wanted
         else f"The database is at {found}, the code at {wanted}; run: replydesk migrate"
     )
-
-
-def _model_fault() -> str | None:
-    held = scoring.current()
-    return None if held.classifier() is not None else f"No model is loaded: {held.fault}"

@@ -1,0 +1,92 @@
+"""Write the tables of settings, commands and routes into the pages, from the code itself: ``make docs``."""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from flask import Flask
+
+from moderation import config
+from moderation.app import create_app
+from moderation.cli import replydesk
+
+DOCS = Path(__file__).parent
+BEGIN, END = "<!-- made by docs/tables.py: begin -->", "<!-- end -->"
+# Routes outside of the OpenAPI document, which brings the others' words.
+OTHERS = {
+    "/healthz": "Alive: this process answers.",
+    "/readyz": "200 only when a comment posted now would be scored and stored; else 503 and why, by name.",
+    "/metrics": "Figures for Prometheus.",
+    "/v1/openapi.json": "This API as an OpenAPI 3.1 document.",
+    "/docs": "This API as a page.",
+}
+SKIPPED = ("/review/", "/demo", "/bootstrap/", "/static/")
+
+
+def settings() -> Iterator[str]:
+    yield "| Variable | Default | Meaning |"
+    yield "|---|---|---|"
+    for setting in config.SETTINGS:
+        default = "0" if setting.default is False else str(setting.default)
+        shown = f"`{default}`" if default else ""
+        yield f"| `{config.PREFIX}{setting.name}` | {shown} | {setting.meaning} |"
+
+
+def commands() -> Iterator[str]:
+    yield "| Command | What it does | Options |"
+    yield "|---|---|---|"
+    yield from _commands(replydesk, "replydesk")
+
+
+def _commands(command: click.Command, words: str) -> Iterator[str]:
+    context = click.Context(command)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            if found is not None:
+                yield from _commands(found, f"{words} {name}")
+        return
+    arguments = [p.make_metavar(context) for p in command.params if isinstance(p, click.Argument)]
+    options = [_option(p) for p in command.params if isinstance(p, click.Option)]
+    first = (command.help or "").split("\n\n")[0].replace("\n", " ").replace("|", "or")
+    yield f"| `{' '.join([words, *arguments])}` | {first} | {'<br>'.join(options)} |"
+
+
+def _option(option: click.Option) -> str:
+    names = ", ".join(f"`{name}`" for name in option.opts)
+    return f"{names} {(option.help or '').replace('|', 'or')}".strip()
+
+
+def routes(app: Flask) -> Iterator[str]:
+    document = app.test_client().get("/v1/openapi.json").get_json()["paths"]
+    yield "| Method | Address | What it does |"
+    yield "|---|---|---|"
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        if not rule.rule.startswith(SKIPPED):
+            address = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+                operation = document.get(address, {}).get(method.lower(), {})
+                yield f"| `{method}` | `{address}` | {operation.get('summary') or OTHERS.get(address, '')} |"
+
+
+def write(name: str, lines: Iterator[str]) -> None:
+    path = DOCS / name
+    before, rest = path.read_text().split(BEGIN)
+    path.write_text("\n".join([f"{before}{BEGIN}", *lines, f"{END}{rest.split(END, 1)[1]}"]))
+    print(f"docs/{name}")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ |= {"REPLYDESK_DATA": folder, "REPLYDESK_ENV": "development"}
+        app = create_app()
+        write("settings.md", settings())
+        write("api.md", routes(app))
+        write("commands.md", commands())
+
+
+if __name__ == "__main__":
+    main()

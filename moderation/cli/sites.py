@@ -1,0 +1,86 @@
+"""``replydesk site`` and ``replydesk key``: tenants and the keys they call with."""
+
+import json
+from collections.abc import Sequence
+
+import click
+
+from moderation.auth import SCOPES
+from moderation.cli.database import ACTOR, open_session
+from moderation.cli.thresholds import model_thresholds
+from moderation.models import ApiKey, Site
+from moderation.services import sites
+
+_DOORS = ("api", "akismet")
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+
+
+@click.group()
+def site() -> None:
+    """Sites: each has its own comments, readers, policy and keys."""
+
+
+@site.command()
+@click.argument("name")
+def create(name: str) -> None:
+    """Make a site with the default rules and the model's own thresholds."""
+    with open_session(writes=True) as session:
+        made = sites.create(session, name=name, thresholds=model_thresholds(), actor=ACTOR)
+        session.commit()
+        click.echo(f"Made the site {made.name}. Next: replydesk key create {made.name} --scope comments")
+
+
+@click.group()
+def key() -> None:
+    """Site keys: create, rotate, revoke. A key is shown once and stored hashed."""
+
+
+@key.command("create")
+@click.argument("site_name", metavar="SITE")
+@click.option(
+    "--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="What it may do; repeatable."
+)
+@click.option(
+    "--door", type=click.Choice(_DOORS), default="api", help="akismet: 12 hex digits for that door."
+)
+@_json
+def create_key(site_name: str, scopes: Sequence[str], door: str, as_json: bool) -> None:
+    """Make a key for SITE."""
+    if not scopes and door == "api":
+        raise click.UsageError(f"Name at least one --scope: {', '.join(SCOPES)}.")
+    with open_session(writes=True) as session:
+        owner = sites.by_name(session, site_name)
+        made, text = sites.create_key(session, owner, scopes=scopes or ("score",), door=door, actor=ACTOR)
+        session.commit()
+        _show(owner, made, text, as_json=as_json)
+
+
+@key.command()
+@click.argument("key_or_id", metavar="KEY")
+@_json
+def rotate(key_or_id: str, as_json: bool) -> None:
+    """Make a successor of KEY (its text or id); the old one works for another 24 hours."""
+    with open_session(writes=True) as session:
+        made, text = sites.rotate_key(session, sites.find_key(session, key_or_id), actor=ACTOR)
+        owner = session.get_one(Site, made.site_id)
+        session.commit()
+        _show(owner, made, text, as_json=as_json)
+
+
+@key.command()
+@click.argument("key_or_id", metavar="KEY")
+def revoke(key_or_id: str) -> None:
+    """End KEY (its text or id) now."""
+    with open_session(writes=True) as session:
+        found = sites.find_key(session, key_or_id)
+        sites.revoke_key(session, found, actor=ACTOR)
+        session.commit()
+        click.echo(f"The key …{found.last4} is revoked.")
+
+
+def _show(owner: Site, made: ApiKey, text: str, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(sites.describe_key(owner, made, text)))
+        return
+    click.echo(text)
+    click.echo(f"The key of {owner.name} ({', '.join(made.scopes)}), shown this once.", err=True)
