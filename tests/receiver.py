@@ -7,8 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from moderation.models import utc_now
+from tests.factories import comment
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -53,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self.server.answers.pop(0) if self.server.answers else self.server.answer
         answer(self)
 
-    do_GET = do_POST
+    do_GET = do_POST  # noqa: N815 -- http.server's name
 
     def log_message(self, format, *args) -> None:
         pass
@@ -106,3 +110,19 @@ def big_body(handler: BaseHTTPRequestHandler) -> None:
     for _ in range(100):
         handler.wfile.write(b"." * 100_000)
         handler.server.sent = getattr(handler.server, "sent", 0) + 100_000
+
+
+def post(client, text="Good news for everyone who commutes."):
+    response = client.post("/v1/comments", json=comment(text))
+    assert response.status_code == 201, response.json
+    return response.json
+
+
+def the_delivery(client):
+    [event] = client.get("/v1/events").json["items"]
+    [delivery] = event["deliveries"]
+    return delivery
+
+
+def seconds_to_next(client):
+    return (datetime.fromisoformat(the_delivery(client)["next_attempt_at"]) - utc_now()).total_seconds()

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 import classifiers
+from classifiers import artifact
 from classifiers.data import TrainingRow
 from classifiers.train import train
 from moderation import scoring
@@ -102,10 +103,7 @@ def test_with_nothing_to_go_back_to_a_rollback_says_so(installation):
     result = installation.run("models", "rollback")
 
     assert result.exit_code == 1
-    assert (
-        result.stderr
-        == f"replydesk: The bundled model {bundled()} decides; there is nothing to go back to.\n"
-    )
+    assert result.stderr == f"replydesk: The bundled model {bundled()} decides; there is nothing to go back to.\n"
 
 
 def test_a_known_version_and_the_bundled_one_are_promoted_by_name(installation, candidates):
@@ -141,13 +139,9 @@ def test_every_site_is_told_and_the_audit_trail_says_who(installation, candidate
     run(installation, "rollback")
 
     with installation.app.app_context():
-        types = db.session.scalars(
-            sa.select(Event.type).where(Event.type.like("model.%")).order_by(Event.id)
-        ).all()
+        types = db.session.scalars(sa.select(Event.type).where(Event.type.like("model.%")).order_by(Event.id)).all()
         acts = db.session.execute(
-            sa.select(Audit.action, Audit.actor, Audit.subject)
-            .where(Audit.action.like("model.%"))
-            .order_by(Audit.id)
+            sa.select(Audit.action, Audit.actor, Audit.subject).where(Audit.action.like("model.%")).order_by(Audit.id)
         ).all()
     assert sorted(types) == ["model.promoted"] * 2 + ["model.rolled_back"] * 2
     assert [tuple(act) for act in acts] == [
@@ -210,9 +204,7 @@ def test_going_back_from_a_damaged_model_ends_the_remark(installation, candidate
 
 
 def test_a_copy_that_went_wrong_never_gets_its_name(installation, candidates, monkeypatch):
-    monkeypatch.setattr(
-        shutil, "copyfile", lambda source, target: target.write_bytes(source.read_bytes()[:-1])
-    )
+    monkeypatch.setattr(shutil, "copyfile", lambda source, target: target.write_bytes(source.read_bytes()[:-1]))
 
     result = installation.run("models", "promote", candidates / "first")
 
@@ -232,13 +224,20 @@ def test_rollback_to_a_damaged_model_is_refused_and_nothing_changes(installation
     assert decides(installation) == version(candidates / "second")
 
 
+def rewrite(folder, **changes):
+    """Change the manifest and vouch for it, as somebody does who knows how."""
+    content = json.dumps(manifest(folder) | changes).encode()
+    (folder / artifact.MANIFEST).write_bytes(content)
+    (folder / artifact.SEAL).write_bytes(artifact.seal_of(content))
+
+
 def test_the_same_version_with_other_content_is_refused(installation, candidates, tmp_path):
     first = version(candidates / "first")
     run(installation, "promote", candidates / "first")
     run(installation, "rollback")
     other = tmp_path / "other"
     shutil.copytree(candidates / "first", other)
-    (other / "manifest.json").write_text(json.dumps(manifest(other) | {"note": "changed"}))
+    rewrite(other, note="changed")
 
     result = installation.run("models", "promote", other)
 
@@ -250,7 +249,7 @@ def test_the_same_version_with_other_content_is_refused(installation, candidates
 def test_a_version_that_would_leave_the_folder_is_refused(installation, candidates, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(candidates / "first", other)
-    (other / "manifest.json").write_text(json.dumps(manifest(other) | {"version": "../../escape"}))
+    rewrite(other, version="../../escape")
 
     result = installation.run("models", "promote", other)
 

@@ -54,37 +54,21 @@ def submit(
     parent = _parent(session, site, post.id, data["parent_id"])
     hashed = facts.text_hash(data["text"])
     gathered = facts.gather(
-        session,
-        text=data["text"],
-        hashed=hashed,
-        policy=policy,
-        post=post,
-        reader=reader,
-        signals=data["signals"],
+        session, text=data["text"], hashed=hashed, policy=policy, post=post, reader=reader, signals=data["signals"]
     )
     verdict = decide(scored.scores, policy, gathered)
     id, now = new_id("cmt"), utc_now()
     comment = Comment(
-        id=id,
-        site_id=site.id,
-        external_id=data["external_id"],
-        post_id=post.id,
+        id=id, site_id=site.id, external_id=data["external_id"], post_id=post.id,
         parent_id=parent.id if parent else None,
         root_id=parent.root_id if parent else id,
         depth=parent.depth + 1 if parent else 0,
         reader_id=reader.id if reader else None,
         reader_name=data["reader"].get("name") or (reader.name if reader else ""),
-        text=data["text"],
-        text_hash=hashed,
-        fingerprint=fingerprint,
-        status=verdict.status,
-        signals=data["signals"],
-        flag_count=0,
-        decided_by="policy",
-        version=1,
-        created_at=data["created_at"] or now,
-        updated_at=now,
-    )
+        text=data["text"], text_hash=hashed, fingerprint=fingerprint, status=verdict.status,
+        signals=data["signals"], flag_count=0, decided_by="policy", version=1,
+        created_at=data["created_at"] or now, updated_at=now,
+    )  # fmt: skip
     comments.apply(comment, verdict, scored, policy)
     session.connection().execute(_INSERT, {name: getattr(comment, name) for name in _COLUMNS})
     if verdict.status is Status.PUBLISHED:
