@@ -50,6 +50,7 @@ class HashedLinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
             weights=known * weights[:, None],
             groups=np.zeros(len(targets), dtype=np.intp),
             grouped=np.zeros(targets.shape[1], dtype=np.bool_),
+            far=np.zeros(len(targets), dtype=np.bool_),
         )
         found = solver.fit(problem, l2=self.l2, iterations=self.iterations, tolerance=_TIGHT)
         self.coef_, self.intercept_, self.n_iter_ = found.weights.T, found.bias, found.iterations

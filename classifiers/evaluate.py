@@ -45,7 +45,11 @@ def evaluate(
     lines = thresholds or getattr(classifier, "thresholds", {})
     scores = _scores(classifier, [row.text for row in known])
     wanted = [label] if label else list(classifier.labels)
-    report = {"model": classifier.version, "rows": len(known), **_by_label(classifier, known, scores, wanted, lines)}
+    report = {
+        "model": classifier.version,
+        "rows": len(known),
+        **_by_label(classifier, known, scores, wanted, lines),
+    }
     if slices:
         report["slices"] = {
             name: {"rows": len(chosen)}
@@ -72,8 +76,7 @@ def as_text(report: Mapping[str, Any]) -> str:
 
 def _scores(classifier: Classifier, texts: Sequence[str]) -> NDArray[np.float64]:
     parts = [
-        classifier.predict_proba(texts[first : first + _BATCH_ROWS])
-        for first in range(0, len(texts), _BATCH_ROWS)
+        classifier.predict_proba(texts[first : first + _BATCH_ROWS]) for first in range(0, len(texts), _BATCH_ROWS)
     ]
     return np.concatenate(parts).astype(np.float64)
 
@@ -97,9 +100,7 @@ def _by_label(
     return found
 
 
-def _measured(
-    scores: NDArray[np.float64], targets: NDArray[np.float64], lines: Mapping[str, float]
-) -> dict[str, Any]:
+def _measured(scores: NDArray[np.float64], targets: NDArray[np.float64], lines: Mapping[str, float]) -> dict[str, Any]:
     bad = targets >= _HALF
     ones = np.ones(len(scores))
     counts = metrics.class_counts(scores, bad, ones)
@@ -128,7 +129,10 @@ def _intervals(scores: NDArray[np.float64], bad: NDArray[np.bool_]) -> tuple[lis
         counts = metrics.class_counts(scores, bad, weights.astype(np.float64))
         found[i] = metrics.auc_of_counts(*counts), metrics.precision_of_counts(*counts)
     low, high = np.nanpercentile(found, _INTERVAL, axis=0) if np.isfinite(found).any() else np.full((2, 2), np.nan)
-    return [round(float(low[0]), 5), round(float(high[0]), 5)], [round(float(low[1]), 5), round(float(high[1]), 5)]
+    return [round(float(low[0]), 5), round(float(high[0]), 5)], [
+        round(float(low[1]), 5),
+        round(float(high[1]), 5),
+    ]
 
 
 def _slices(rows: Sequence[TrainingRow]) -> Iterator[tuple[str, list[int]]]:

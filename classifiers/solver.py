@@ -3,6 +3,8 @@
 Minimises ``sum(weight * logloss) + l2 / 2 * sum(weights**2)`` over the labels that are known, by L-BFGS (Liu and
 Nocedal 1989). A row may belong to a group, such as the data set it is from: each group then has an offset of its
 own, which takes up that one data set was picked for insults and another was not, and is thrown away afterwards.
+Rows from another register (tweets, e-mail) are fitted by the common weights plus a deviation that all of them share
+and that is thrown away, too (Daume 2007, "Frustratingly Easy Domain Adaptation"): they teach what holds everywhere.
 """
 
 from collections.abc import Callable
@@ -17,6 +19,8 @@ _HISTORY = 8
 _GRADIENT_TOLERANCE = 1e-3
 _LEAST_RATE = 1e-3
 _GROUP_L2 = 1.0
+# A deviation costs a ninth of what a common weight costs: tried on held-out rows of the training data.
+_DEVIATION_SCALE = 3.0
 
 Step = Callable[[int], None]
 
@@ -25,9 +29,9 @@ Step = Callable[[int], None]
 class Problem:
     """What is fitted.
 
-    ``rows`` (n_rows, n_features), in whose type all large sums are made; ``targets`` (n_rows, n_labels) in 0..1; ``weights`` of the same shape,
-    0 where the label is unknown; ``groups`` (n_rows,) numbers from 0; ``grouped`` (n_labels,) true for the labels
-    that groups have offsets for.
+    ``rows`` (n_rows, n_features), in whose type all large sums are made; ``targets`` (n_rows, n_labels) in 0..1;
+    ``weights`` of the same shape, 0 where the label is unknown; ``groups`` (n_rows,) numbers from 0; ``grouped``
+    (n_labels,) true for the labels that groups have offsets for; ``far`` (n_rows,) true for rows of another register.
     """
 
     rows: sparse.csr_matrix
@@ -35,6 +39,7 @@ class Problem:
     weights: NDArray[np.float32]
     groups: NDArray[np.intp]
     grouped: NDArray[np.bool_]
+    far: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -66,12 +71,12 @@ def fit(
         callback=count,
         options={"maxiter": iterations, "maxcor": _HISTORY, "ftol": tolerance, "gtol": _GRADIENT_TOLERANCE},
     )
-    weights, bias, _ = objective.parts(found.x)
+    weights, _, bias, _ = objective.parts(found.x)
     return Solution(weights.copy(), bias.copy(), int(found.nit))
 
 
 class _Objective:
-    """The loss and its gradient over one flat vector: weights, biases, offsets of groups."""
+    """The loss and its gradient over one flat vector: weights, deviations, biases, offsets of groups."""
 
     def __init__(self, problem: Problem, l2: float) -> None:
         self.problem = problem
@@ -81,44 +86,45 @@ class _Objective:
         count = len(problem.groups)
         members = (np.ones(count, problem.rows.dtype), problem.groups, np.arange(count + 1))
         self.members = sparse.csr_matrix(members, shape=(count, int(problem.groups.max(initial=0)) + 1))
-        self.transposed = problem.rows.T
-        self.split = self.features * self.labels
+        self.far = np.flatnonzero(problem.far)
+        self.far_rows = problem.rows[self.far] * problem.rows.dtype.type(_DEVIATION_SCALE)
+        size = self.features * self.labels
+        # Where the parts of the vector end; without far rows there is nothing to deviate.
+        self.ends = (size, 2 * size if len(self.far) else size)
 
     def start(self) -> NDArray[np.float64]:
         """All weights 0; the biases give the rates of the labels."""
-        vector = np.zeros(self.split + self.labels * (1 + self.members.shape[1]))
+        vector = np.zeros(self.ends[1] + self.labels * (1 + self.members.shape[1]))
         known = self.problem.weights.sum(axis=0, dtype=np.float64)
         positive = (self.problem.weights * self.problem.targets).sum(axis=0, dtype=np.float64)
         rate = positive / np.maximum(known, 1e-12)
-        vector[self.split : self.split + self.labels] = np.log(
-            (rate + _LEAST_RATE) / (1 - rate + _LEAST_RATE)
-        )
+        vector[self.ends[1] : self.ends[1] + self.labels] = np.log((rate + _LEAST_RATE) / (1 - rate + _LEAST_RATE))
         return vector
 
-    def parts(
-        self, vector: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        weights = vector[: self.split].reshape(self.features, self.labels)
-        bias = vector[self.split : self.split + self.labels]
-        return weights, bias, vector[self.split + self.labels :].reshape(-1, self.labels)
+    def parts(self, vector: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+        """Return weights, deviations, bias and offsets, each a view with a column a label."""
+        columns = vector.reshape(-1, self.labels)
+        ends = [end // self.labels for end in self.ends]
+        return columns[: ends[0]], columns[ends[0] : ends[1]], columns[ends[1]], columns[ends[1] + 1 :]
 
     def __call__(self, vector: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        weights, bias, offsets = self.parts(vector)
+        weights, deviations, bias, offsets = self.parts(vector)
         problem = self.problem
-        narrow = np.ascontiguousarray(weights, dtype=problem.rows.dtype)
-        logits = problem.rows @ narrow
+        logits = problem.rows @ np.ascontiguousarray(weights, dtype=problem.rows.dtype)
+        if len(self.far):
+            logits[self.far] += self.far_rows @ np.ascontiguousarray(deviations, dtype=problem.rows.dtype)
         logits += bias.astype(logits.dtype)
         logits += self.members @ (offsets * problem.grouped).astype(logits.dtype)
         loss = problem.weights * (np.logaddexp(logits.dtype.type(0), logits) - problem.targets * logits)
         slope = problem.weights * (sigmoid(logits) - problem.targets)
         gradient = np.concatenate([
-            ((self.transposed @ slope) + self.l2 * weights).ravel(),
+            (problem.rows.T @ slope + self.l2 * weights).ravel(),
+            (self.far_rows.T @ slope[self.far] + self.l2 * deviations).ravel() if len(self.far) else (),
             slope.sum(axis=0, dtype=np.float64),
             ((self.members.T @ slope) * problem.grouped + _GROUP_L2 * offsets).ravel(),
         ])  # fmt: skip
-        penalty = self.l2 * float(vector[: self.split] @ vector[: self.split]) + _GROUP_L2 * float(
-            (offsets**2).sum()
-        )
+        penalised = vector[: self.ends[1]]
+        penalty = self.l2 * float(penalised @ penalised) + _GROUP_L2 * float((offsets**2).sum())
         return float(loss.sum(dtype=np.float64)) + penalty / 2, gradient
 
 

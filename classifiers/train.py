@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import scipy
 from numpy.typing import NDArray
+from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from classifiers import adapt, artifact, calibrate, corpus, metrics, recipe, solver, thresholds
@@ -98,19 +99,37 @@ def _from_nothing(
 
 
 def _solve(learnt: Corpus, values: NDArray[np.float32], tell: Progress) -> solver.Solution:
-    names = sorted(set(learnt.sources))
-    grouped = np.ones(len(LABELS), dtype=bool)
-    # Some sets are spam throughout: an offset of their own would leave nothing for their words to explain.
-    grouped[_SPAM] = False
-    problem = solver.Problem(
-        rows=corpus.scaled(learnt.hits, values),
-        targets=learnt.targets,
-        weights=np.where(learnt.known, learnt.weights[:, None], np.float32(0)),
-        groups=np.searchsorted(names, learnt.sources),
-        grouped=grouped,
+    """Learn each label by itself, from the rows that know it."""
+    rows = corpus.scaled(learnt.hits, values)
+    found: list[solver.Solution] = []
+    for i in range(len(LABELS)):
+        problem = _problem(learnt, rows, i)
+
+        def step(done: int, before: int = i * ITERATIONS) -> None:
+            tell(before + done, len(LABELS) * ITERATIONS, "learning")
+
+        found.append(solver.fit(problem, l2=L2, iterations=ITERATIONS, step=step))
+    return solver.Solution(
+        np.concatenate([one.weights for one in found], axis=1),
+        np.concatenate([one.bias for one in found]),
+        max(one.iterations for one in found),
     )
-    return solver.fit(
-        problem, l2=L2, iterations=ITERATIONS, step=lambda done: tell(done, ITERATIONS, "learning")
+
+
+def _problem(learnt: Corpus, rows: sparse.csr_matrix, label: int) -> solver.Problem:
+    known = np.flatnonzero(learnt.known[:, label])
+    sources = np.array(learnt.sources, dtype=str)[known]
+    names, groups = np.unique(sources, return_inverse=True)
+    far = np.array([recipe.source_of(str(name)).far for name in names], dtype=bool)
+    return solver.Problem(
+        rows=rows[known],
+        targets=learnt.targets[known, label : label + 1],
+        weights=learnt.weights[known, None],
+        groups=groups,
+        # Some sets are spam throughout: an offset of their own would leave nothing for their words to explain.
+        grouped=np.array([label != _SPAM]),
+        # Spam has so few rows that every register is needed; apart, its held-out AUC fell.
+        far=far[groups] & (label != _SPAM),
     )
 
 
@@ -145,10 +164,7 @@ def _data_card(rows: Sequence[TrainingRow], before: Any) -> dict[str, Any]:
     for row in rows:
         name = row.source.partition(":")[0] or "rows"
         counts[name] = counts.get(name, 0) + 1
-    sets = {
-        name: {"rows": count, "licence": recipe.source_of(name).licence}
-        for name, count in sorted(counts.items())
-    }
+    sets = {name: {"rows": count, "licence": recipe.source_of(name).licence} for name, count in sorted(counts.items())}
     card: dict[str, Any] = {"sets": sets, "sha256": corpus.fingerprint(rows)}
     return card | ({"base": before} if before else {})
 
