@@ -71,9 +71,7 @@ def read_manifest(path: Path | str) -> dict[str, Any]:
     folder = Path(path)
     content = _bytes(folder / MANIFEST)
     if _bytes(folder / SEAL) != seal_of(content):
-        raise ArtifactError(
-            f"{folder / MANIFEST} is damaged or was changed: its hash is not the one in {SEAL}."
-        )
+        raise ArtifactError(f"{folder / MANIFEST} is damaged or was changed: its hash is not the one in {SEAL}.")
     try:
         manifest = json.loads(content)
     except (ValueError, RecursionError):
