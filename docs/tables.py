@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 from flask import Flask
+from werkzeug.routing import Rule
 
 from moderation import config
 from moderation.app import create_app
@@ -23,6 +24,8 @@ OTHERS = {
     "/v1/openapi.json": "This API as an OpenAPI 3.1 document.",
     "/docs": "This API as a page.",
 }
+# Doors of other protocols, which have no OpenAPI document of ours.
+DOORS = ("/v1alpha1/", "/$discovery/", "/1.1/")
 SKIPPED = ("/review/", "/demo", "/bootstrap/", "/static/")
 
 
@@ -69,7 +72,12 @@ def routes(app: Flask) -> Iterator[str]:
             address = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
             for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
                 operation = document.get(address, {}).get(method.lower(), {})
-                yield f"| `{method}` | `{address}` | {operation.get('summary') or OTHERS.get(address, '')} |"
+                yield f"| `{method}` | `{address}` | {operation.get('summary') or OTHERS.get(address) or _said(app, rule)} |"
+
+
+def _said(app: Flask, rule: Rule) -> str:
+    view = app.view_functions[rule.endpoint] if rule.rule.startswith(DOORS) else None
+    return ((view and view.__doc__) or "").split("\n\n")[0].strip()
 
 
 def write(name: str, lines: Iterator[str]) -> None:
