@@ -156,7 +156,9 @@ def test_a_key_of_another_door_or_scope_is_refused(app, door, site_key):
     assert door(key=akismet, json=request()).json["error"]["details"][0]["reason"] == "API_KEY_INVALID"
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", ANALYZE, 405), ("POST", "/v1alpha1/comments:nothing", 404)])
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", ANALYZE, 405), ("POST", "/v1alpha1/comments:nothing", 404)]
+)
 def test_wrong_methods_and_addresses_get_the_envelope(app, site_key, method, path, status):
     response = app.test_client().open(path, method=method, query_string={"key": site_key["demo"]})
 
