@@ -31,8 +31,8 @@ PUBLIC = {
     "demo",  # the demo news site, served in development only
 }
 # Blueprints that know their callers by a protocol's own means, and what of theirs writes nothing.
-DOORS = {"perspective"}
-DOORS_READ = {"perspective.analyze"}
+DOORS = {"perspective", "akismet"}
+DOORS_READ = {"perspective.analyze", "akismet.verify"}
 # What another service's clients send: its unknown fields are ignored there, so they are here (protocols.md 9).
 LENIENT_SCHEMAS = {"moderation.schemas.perspective"}
 MAY_COMMIT = (

@@ -2,10 +2,11 @@
 
 from flask import Flask
 
-from moderation.views.doors import discovery, perspective
+from moderation.views.doors import akismet, discovery, perspective
 
 
 def install(app: Flask) -> None:
     """Open every door."""
     perspective.install(app)
     app.register_blueprint(discovery.bp)
+    akismet.install(app)

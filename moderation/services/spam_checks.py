@@ -1,0 +1,127 @@
+"""Comments that Akismet's clients ask about: checked like any reply, and reported on later as spam or ham."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from moderation.akismet import Submission
+from moderation.ids import new_id
+from moderation.models import Comment
+from moderation.policy import Facts, Policy, Status, decide
+from moderation.services import comments, facts, feedback, intake
+from moderation.services.comments import Scored
+
+SOURCE = "akismet"
+# Far above any reject line: no person need ever see it. None of 1,674 ordinary comments of the evaluation sets is.
+DISCARD_ABOVE = 0.99
+_MOST_ID = 255
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What Akismet's words are made of; ``guid`` is the comment's id where it is stored."""
+
+    status: Status
+    is_blatant: bool = False
+    guid: str = field(default_factory=lambda: new_id("chk"))
+
+
+def merged(plain: Scored, with_author: Scored) -> Scored:
+    """The text's scores, with the higher score for spam of the text alone and the text with its author."""
+    if plain.scores is None or with_author.scores is None:
+        return Scored(None, plain.model_version)
+    spam = max(plain.scores["spam"], with_author.scores["spam"])
+    return Scored({**plain.scores, "spam": spam}, plain.model_version)
+
+
+def known(session: Session, site: Any, submission: Submission, secret: str) -> Comment | None:
+    """The comment that was checked before under the same content, author, e-mail and address."""
+    found = sa.select(Comment).where(Comment.site_id == site.id, Comment.external_id == _name(submission, secret))
+    return session.scalar(found.where(Comment.deleted_at.is_(None)))
+
+
+def judge(submission: Submission, policy: Policy, scored: Scored) -> Answer:
+    """Say what would be decided by the text alone, and keep nothing: for tests."""
+    gathered = Facts(**facts.of_text(submission.text, policy), honeypot_filled=submission.honeypot_filled)
+    verdict = decide(scored.scores, policy, gathered)
+    reasons = [reason.as_dict() for reason in verdict.reasons]
+    return Answer(verdict.status, _is_blatant(verdict.status, reasons))
+
+
+def check(
+    session: Session, site: Any, policy: Policy, scored: Scored, submission: Submission, *, secret: str, actor: str
+) -> Answer:
+    """Store the comment with its verdict, as any reply."""
+    data = {
+        "external_id": _name(submission, secret),
+        "post": _post(submission),
+        "parent_id": None,
+        "reader": _reader(submission),
+        "text": submission.text,
+        "created_at": submission.created_at,
+        "signals": {"honeypot_filled": submission.honeypot_filled, "type": submission["comment_type"][:50]},
+    }
+    comment, _ = intake.submit(session, site, policy, scored, data, actor=actor)
+    return answer_for(comment)
+
+
+def answer_for(comment: Comment) -> Answer:
+    """What is said of a stored comment: a person's decision since then counts."""
+    return Answer(comment.status, _is_blatant(comment.status, comment.reasons), comment.id)
+
+
+def report(
+    session: Session, site: Any, submission: Submission, *, is_spam: bool, secret: str, actor: str
+) -> None:
+    """Missed spam or a false alarm: a decision on the checked comment, or a label of its own where none is known.
+
+    Saying the same twice is saying it once.
+    """
+    comment = known(session, site, submission, secret)
+    if comment is None:
+        name, labels = [_name(submission, secret)], {"spam": float(is_spam)}
+        feedback.record(session, site, source=SOURCE, names=name, text=submission.text, labels=labels, actor=actor)
+        return
+    status = Status.REJECTED if is_spam else Status.PUBLISHED
+    if comment.decided_by != "moderator" or comment.status is not status:
+        reason = "spam" if is_spam else None
+        comments.set_status(session, comment, status, actor=f"{SOURCE}:{actor}", reason=reason)
+
+
+def _is_blatant(status: Status, reasons: Sequence[Mapping[str, Any]]) -> bool:
+    spam = [reason.get("value") or 0.0 for reason in reasons if reason["code"] == "spam"]
+    return status is Status.REJECTED and max(spam, default=0.0) >= DISCARD_ABOVE
+
+
+def _name(submission: Submission, secret: str) -> str:
+    # Keyed: without the secret nobody can try out which address wrote it.
+    told = json.dumps(submission.identity).encode("utf-8", "surrogatepass")
+    return f"{SOURCE}-{hmac.new(secret.encode(), told, hashlib.sha256).hexdigest()}"
+
+
+def _post(submission: Submission) -> dict[str, Any]:
+    url = submission["permalink"][:2_000]
+    id = submission["comment_post_ID"] or url or submission["blog"]
+    # A longer address is named by its hash: cut off, two posts might become one.
+    short = id if len(id) <= _MOST_ID else hashlib.sha256(id.encode("utf-8", "surrogatepass")).hexdigest()
+    return {"id": short, **({"url": url} if url else {})}
+
+
+def _reader(submission: Submission) -> dict[str, Any]:
+    """The reader: under the site's own id, else under the e-mail, else by name alone, which is not kept as a reader."""
+    email = submission["comment_author_email"][:254]
+    number = submission["user_ID"] if submission["user_ID"] != "0" else ""
+    told = {
+        "id": (number or email.lower())[:_MOST_ID],
+        "name": submission["comment_author"][:100],
+        "email": email,
+        "url": submission["comment_author_url"][:2_000],
+        "roles": [role.strip()[:50] for role in submission["user_role"].split(",")[:20] if role.strip()],
+    }
+    return {name: value for name, value in told.items() if value}
