@@ -72,7 +72,8 @@ def routes(app: Flask) -> Iterator[str]:
             address = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
             for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
                 operation = document.get(address, {}).get(method.lower(), {})
-                yield f"| `{method}` | `{address}` | {operation.get('summary') or OTHERS.get(address) or _said(app, rule)} |"
+                said = operation.get("summary") or OTHERS.get(address) or _said(app, rule)
+                yield f"| `{method}` | `{address}` | {said} |"
 
 
 def _said(app: Flask, rule: Rule) -> str:

@@ -1,6 +1,7 @@
 """The model's toxicity on Perspective's scale."""
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -66,7 +67,7 @@ def test_it_rises_everywhere_and_keeps_the_ends():
     mapped = [scale(step / 1000) for step in range(1001)]
 
     assert (mapped[0], mapped[-1]) == (0.0, pytest.approx(1.0))
-    assert all(before < after for before, after in zip(mapped, mapped[1:], strict=False))
+    assert all(before < after for before, after in pairwise(mapped))
 
 
 def test_a_shipped_map_belongs_to_the_bundled_model_and_keeps_the_meaning_of_thresholds(tmp_path):

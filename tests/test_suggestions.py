@@ -97,7 +97,7 @@ _SCORE = st.fixed_dictionaries({}, optional={"value": st.floats(0, 1) | _JSON, "
 _BODY = st.fixed_dictionaries(
     {},
     optional={
-        "comment": st.fixed_dictionaries({}, optional={"text": st.text(st.characters()) | _JSON, "type": _JSON}) | _JSON,
+        "comment": st.fixed_dictionaries({}, optional={"text": st.text() | _JSON, "type": _JSON}) | _JSON,
         "requestedAttributes": st.dictionaries(_NAME, st.just({}) | _JSON, max_size=3) | _JSON,
         "attributeScores": st.dictionaries(
             _NAME, st.fixed_dictionaries({}, optional={"summaryScore": _SCORE, "spanScores": st.lists(_SCORE) | _JSON})

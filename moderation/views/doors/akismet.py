@@ -5,6 +5,8 @@ Everything but overload and faults of ours is HTTP 200: clients look at the stat
 """
 
 from flask import Blueprint, Flask, Response, current_app, g, request
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
 
 from moderation import auth, http_errors, scoring
 from moderation.akismet import KEY, Submission, clean, read_form
@@ -19,11 +21,23 @@ from moderation.views.transaction import changes
 RECHECK_AFTER_SECONDS = 900
 THANKS = "Thanks for making the web a better place."
 _NOT_KEPT = ("akismet.verify",)
-_PASSED_ON = (429, 500, 503)
+TOO_MANY = 429
+_PASSED_ON = (TOO_MANY, 500, 503)
 _AGAIN_STATUS = {409: 503}
 _MOST_HELP = 200
 
+# A key of 12 hex digits is short, so guessing must be slow; good keys are never counted.
+WRONG_KEYS_A_MINUTE = 60
+limiter = Limiter(get_remote_address, storage_uri="memory://", default_limits=[])
+
 bp = Blueprint("akismet", __name__, url_prefix="/1.1")
+
+
+def _was_wrong_key(response: Response) -> bool:
+    return response.get_data() == b"invalid" and "api_key" not in g
+
+
+limiter.limit(f"{WRONG_KEYS_A_MINUTE} per minute", deduct_when=_was_wrong_key)(bp)
 
 
 class Refused(Exception):  # noqa: N818 -- what the answer is, not what went wrong here
@@ -156,11 +170,12 @@ def dialect(own: Response) -> Response:
     response = _invalid(told)
     response.status_code = status
     response.set_data("")
-    response.headers["Retry-After"] = own.headers.get("Retry-After", str(http_errors.RETRY_AFTER_SECONDS))
+    response.headers["Retry-After"] = "60" if status == TOO_MANY else str(http_errors.RETRY_AFTER_SECONDS)
     return response
 
 
 def install(app: Flask) -> None:
     app.register_error_handler(Refused, refuse)
     http_errors.speak(app, "/1.1", dialect)
+    limiter.init_app(app)
     app.register_blueprint(bp)
