@@ -57,7 +57,7 @@ def read(path: Path | str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Return the manifest and the arrays by file name, all verified; raise ``ArtifactError``."""
     folder = Path(path)
     manifest = read_manifest(folder)
-    wanted = {
+    wanted: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {
         WEIGHTS: (np.dtype(np.float16), (features.BUCKETS, len(LABELS))),
         FREQUENCY: (np.dtype(np.uint8), (features.BUCKETS,)),
     }
@@ -71,9 +71,7 @@ def read_manifest(path: Path | str) -> dict[str, Any]:
     folder = Path(path)
     content = _bytes(folder / MANIFEST)
     if _bytes(folder / SEAL) != seal_of(content):
-        raise ArtifactError(
-            f"{folder / MANIFEST} is damaged or was changed: its hash is not the one in {SEAL}."
-        )
+        raise ArtifactError(f"{folder / MANIFEST} is damaged or was changed: its hash is not the one in {SEAL}.")
     try:
         manifest = json.loads(content)
     except (ValueError, RecursionError):

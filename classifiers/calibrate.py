@@ -5,6 +5,7 @@ rises, so no ranking changes (compare isotonic regression, Zadrozny and Elkan 20
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +31,7 @@ _FAR = 40.0
 IDENTITY = Calibration([-_FAR, _FAR], [-_FAR, _FAR])
 
 
-def fit(
-    logits: NDArray[np.float64], targets: NDArray[np.float64], weights: NDArray[np.float64]
-) -> Calibration:
+def fit(logits: NDArray[np.float64], targets: NDArray[np.float64], weights: NDArray[np.float64]) -> Calibration:
     """Return the curve for one label: log-odds, shares in 0..1 and weights, each of shape (n_rows,)."""
     positive, negative = float(weights @ targets), float(weights @ (1 - targets))
     if min(positive, negative) < _FEWEST_POSITIVES:
@@ -73,7 +72,7 @@ def _knots(logits: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray
     ]
     spread = np.sort(np.concatenate(places))[:_KNOTS]
     kept = [float(spread[0])]
-    kept += [float(b) for a, b in zip(spread, spread[1:], strict=False) if b - a >= _LEAST_GAP]
+    kept += [float(b) for a, b in pairwise(spread) if b - a >= _LEAST_GAP]
     return np.array(kept if len(kept) > 1 else [kept[0], kept[0] + 1.0])
 
 

@@ -21,7 +21,9 @@ _HALF = 0.5
 
 @dataclass(frozen=True)
 class Corpus:
-    """``hits`` (n_rows, BUCKETS): 1 where a row has a feature; ``targets`` and ``known`` (n_rows, n_labels): shares
+    """Rows of text as arrays.
+
+    ``hits`` (n_rows, BUCKETS): 1 where a row has a feature; ``targets`` and ``known`` (n_rows, n_labels): shares
     in 0..1 and whether the row says anything of the label; ``weights`` (n_rows,); ``sources``: the name of each.
     """
 
@@ -66,9 +68,7 @@ def fingerprint(rows: Sequence[TrainingRow]) -> str:
 
 def held_out(rows: Sequence[TrainingRow], seed: int) -> NDArray[np.bool_]:
     """Return which rows are kept from training: by seed and text, so that copies of one text stay together."""
-    return np.array(
-        [_part(row.text, seed) < _PARTS * recipe.source_of(row.source).held for row in rows], dtype=bool
-    )
+    return np.array([_part(row.text, seed) < _PARTS * recipe.source_of(row.source).held for row in rows], dtype=bool)
 
 
 def _part(text: str, seed: int) -> int:
@@ -115,15 +115,13 @@ def occurrences(hits: sparse.csr_matrix) -> NDArray[np.int64]:
 def scaled(hits: sparse.csr_matrix, values: NDArray[np.float32]) -> sparse.csr_matrix:
     """Return rows of feature values with a length of 1, as the classifier sees them."""
     found = values[hits.indices]
-    squares = (
-        np.add.reduceat(np.square(found, dtype=np.float64), hits.indptr[:-1]) if len(found) else np.zeros(0)
-    )
+    squares = np.add.reduceat(np.square(found, dtype=np.float64), hits.indptr[:-1]) if len(found) else np.zeros(0)
     lengths = np.repeat(np.sqrt(squares), np.diff(hits.indptr)).astype(np.float32)
     return sparse.csr_matrix((found / lengths, hits.indices, hits.indptr), shape=hits.shape)
 
 
 def stream_weights(part: Corpus) -> NDArray[np.float64]:
     """Return what each row weighs in the ordinary stream of a news site."""
-    bad = (part.targets >= _HALF).any(axis=1)
+    bad = np.asarray((part.targets >= _HALF).any(axis=1))
     of_source = {name: recipe.source_of(name).stream for name in set(part.sources)}
-    return np.array([of_source[name][int(is_bad)] for name, is_bad in zip(part.sources, bad, strict=True)])
+    return np.array([of_source[name][int(is_bad)] for name, is_bad in zip(part.sources, bad.tolist(), strict=True)])

@@ -10,9 +10,13 @@ import click
 from flask import Flask
 from werkzeug.routing import Rule
 
+from classifiers import bundled_path
+from classifiers.artifact import read_manifest
 from moderation import config
 from moderation.app import create_app
 from moderation.cli import replydesk
+from moderation.services.lifecycle import TRANSITIONS
+from moderation.views.problems import REMEDIES
 
 DOCS = Path(__file__).parent
 BEGIN, END = "<!-- made by docs/tables.py: begin -->", "<!-- end -->"
@@ -23,10 +27,12 @@ OTHERS = {
     "/metrics": "Figures for Prometheus.",
     "/v1/openapi.json": "This API as an OpenAPI 3.1 document.",
     "/docs": "This API as a page.",
+    "/": "Leads to `/docs`.",
+    "/problems/{code}": "What the `type` of an error leads to.",
 }
 # Doors of other protocols, which have no OpenAPI document of ours.
 DOORS = ("/v1alpha1/", "/$discovery/", "/1.1/")
-SKIPPED = ("/review/", "/demo", "/bootstrap/", "/static/")
+SKIPPED = ("/review/", "/demo", "/bootstrap/", "/static/", "/docs/")
 
 
 def settings() -> Iterator[str]:
@@ -81,6 +87,47 @@ def _said(app: Flask, rule: Rule) -> str:
     return ((view and view.__doc__) or "").split("\n\n")[0].strip()
 
 
+def errors() -> Iterator[str]:
+    yield "| Code | Status | What to do |"
+    yield "|---|---|---|"
+    for code, (status, remedy) in REMEDIES.items():
+        yield f"| `{code}` | {status} | {remedy} |"
+
+
+def states() -> Iterator[str]:
+    """The state machine of a subscription, as a picture and as a table."""
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    edges: dict[tuple[str, str], list[str]] = {}
+    for row in TRANSITIONS:
+        edges.setdefault((row.old or "[*]", row.new), []).append(row.happening)
+    for (old, new), happenings in edges.items():
+        yield f"    {old} --> {new}: {', '.join(happenings)}"
+    yield "```"
+    yield ""
+    yield "| State | What happens | New state | When, and what of it |"
+    yield "|---|---|---|---|"
+    for row in TRANSITIONS:
+        yield f"| {f'`{row.old}`' if row.old else 'none'} | `{row.happening}` | `{row.new}` | {row.when} |"
+
+
+def model_card() -> Iterator[str]:
+    manifest = read_manifest(bundled_path())
+    yield f"Version `{manifest['version']}`, {manifest['rows']:,} rows learnt from, seed {manifest['seed']}."
+    yield ""
+    yield "| Data set | Rows | Licence |"
+    yield "|---|---|---|"
+    for name, found in manifest["data"]["sets"].items():
+        yield f"| {name} | {found['rows']:,} | {found['licence']} |"
+    yield ""
+    yield "| Label | Published below | Rejected from | AUC on held-out rows |"
+    yield "|---|---|---|---|"
+    for label in manifest["labels"]:
+        lines, held_out = manifest["thresholds"][label], manifest["metrics"][label]["all"]
+        cells = [f"{lines['publish_below']:.3f}", f"{lines['reject_above']:.3f}", f"{held_out['auc']:.4f}"]
+        yield f"| {label} | {' | '.join(cells)} |"
+
+
 def write(name: str, lines: Iterator[str]) -> None:
     path = DOCS / name
     before, rest = path.read_text().split(BEGIN)
@@ -95,6 +142,9 @@ def main() -> None:
         write("settings.md", settings())
         write("api.md", routes(app))
         write("commands.md", commands())
+        write("errors.md", errors())
+        write("classifiers.md", model_card())
+        write("engagement.md", states())
 
 
 if __name__ == "__main__":

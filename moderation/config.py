@@ -51,9 +51,12 @@ def _whole(lowest: int, highest: int) -> Callable[[str], int]:
     return read
 
 
+_PORTS = range(1, 65_536)
+
+
 def _address(text: str) -> str:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+    if not host or not port.isdecimal() or int(port) not in _PORTS:
         raise ValueError("must be HOST:PORT, as in 127.0.0.1:8000")
     return text
 
@@ -116,9 +119,7 @@ def data_folder(values: Mapping[str, Any]) -> Path:
     except OSError as error:
         raise SettingError(f"The data folder {folder} cannot be made: {error.strerror}.") from None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise SettingError(
-            f"The data folder {folder} cannot be written; set {PREFIX}DATA to one that can."
-        )
+        raise SettingError(f"The data folder {folder} cannot be written; set {PREFIX}DATA to one that can.")
     return folder
 
 

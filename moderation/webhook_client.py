@@ -46,9 +46,7 @@ class _Refused(Exception):  # noqa: N818 -- an outcome of this module's own, nev
     """The address may not be called."""
 
 
-def post(
-    url: str, *, headers: Mapping[str, str], body: bytes, allow_private: bool, deadline_seconds: float
-) -> Answer:
+def post(url: str, *, headers: Mapping[str, str], body: bytes, allow_private: bool, deadline_seconds: float) -> Answer:
     """Send ``body`` and return the answer; every failure of the network is an ``Answer`` too.
 
     The deadline covers look-up, connection, TLS, sending and the answer's head together, also where
@@ -64,9 +62,7 @@ def post(
         return Answer(None, f"No answer within {deadline_seconds:g} s." if late else _sentence(error))
 
 
-def _post(
-    url: SplitResult, headers: Mapping[str, str], body: bytes, allow_private: bool, ends: float
-) -> Answer:
+def _post(url: SplitResult, headers: Mapping[str, str], body: bytes, allow_private: bool, ends: float) -> Answer:
     host, port = url.hostname or "", url.port or DEFAULT_PORTS[url.scheme]
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
     ours = {"Host": url.netloc, "User-Agent": USER_AGENT, "Connection": "close"}
@@ -90,7 +86,9 @@ def _post(
 def _vetted(host: str, port: int, allow_private: bool) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
     """Look the host up once; refuse it as a whole where any of its addresses is not public."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [(family, (str(place[0]), port)) for family, _, _, _, place in found]
+    addresses: list[tuple[socket.AddressFamily, tuple[str, int]]] = [
+        (family, (str(place[0]), port)) for family, _, _, _, place in found
+    ]
     if not allow_private and not all(is_public(address) for _, (address, _) in addresses):
         raise _Refused("The host's address is private or reserved; nothing was sent.")
     return addresses

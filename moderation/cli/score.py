@@ -45,9 +45,7 @@ class Row:
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
-@click.option(
-    "--model", type=click.Path(path_type=Path), help="A model directory instead of the bundled one."
-)
+@click.option("--model", type=click.Path(path_type=Path), help="A model directory instead of the bundled one.")
 @click.option(
     "--tier",
     type=click.Choice(["linear", "full"]),
@@ -68,9 +66,7 @@ def score(file: Path | None, model: Path | None, tier: str, form: str | None) ->
     status is what the default policy of a new site would say of the text alone.
     """  # fmt: skip
     if tier == "full":
-        click.echo(
-            "replydesk: this version has the linear tier only; --tier full gives the same scores.", err=True
-        )
+        click.echo("replydesk: this version has the linear tier only; --tier full gives the same scores.", err=True)
     path = bundled_or(model)
     classifier, policy = load_model(path), default_policy(path)
     done, bad, started = 0, 0, time.monotonic()

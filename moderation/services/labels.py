@@ -46,9 +46,7 @@ class LabelledRow:
     source: str = "decision"
 
 
-def from_decisions(
-    session: Session, *, site: Site | None = None, since: datetime | None = None
-) -> list[LabelledRow]:
+def from_decisions(session: Session, *, site: Site | None = None, since: datetime | None = None) -> list[LabelledRow]:
     """Return the training rows of one site or of all: feedback from outside, then decisions, each oldest first.
 
     The same text decided several times on a site counts once, as it was decided last, and a decision counts
