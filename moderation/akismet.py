@@ -78,9 +78,10 @@ class Submission:
         return "\n".join(filter(None, (self.text, self["comment_author"][:100], self["comment_author_url"][:2_000])))
 
     @property
-    def is_test(self) -> bool:
+    def is_trial(self) -> bool:
+        """A test, or WordPress's question about a pingback that it has not accepted yet: nothing of it is kept."""
         # python-akismet always sends the word False.
-        return self["is_test"].lower() in _TRUE
+        return any(self[name].lower() in _TRUE for name in ("is_test", "akismet_pre_check"))
 
     @property
     def is_guaranteed_spam(self) -> bool:

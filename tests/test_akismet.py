@@ -97,6 +97,15 @@ def test_abuse_is_true_and_never_discarded(ask):
     assert "X-akismet-pro-tip" not in response.headers
 
 
+def test_abuse_can_be_held_instead(app, ask, monkeypatch):
+    monkeypatch.setitem(app.config, "AKISMET_ABUSE_IS_SPAM", False)
+
+    abuse, spam = ask(comment_content="You idiot."), ask(comment_content="You idiot, buypills.")
+
+    assert (said(abuse), abuse.headers["X-akismet-recheck-after"]) == (b"false", "900")
+    assert said(spam) == b"true"
+
+
 def test_what_waits_for_people_is_false_for_now_and_a_recheck_hears_their_decision(app, client, ask):
     waiting = ask(comment_content="That is silly.")
     id = waiting.headers["X-akismet-guid"]
@@ -161,6 +170,7 @@ def test_a_test_is_answered_and_leaves_nothing(app, ask, word):
     assert said(ask(is_test=word, comment_content="buypills")) == b"true"
     assert said(ask(is_test=word)) == b"false"
     assert said(ask("submit-spam", is_test=word)) == THANKS
+    assert said(ask(akismet_pre_check=word, comment_type="pingback", comment_content=None)) == b"false"
     assert stored(app) == before
 
 

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,6 +35,8 @@ class Answer:
 
     status: Status
     is_blatant: bool = False
+    # Rejected, and for nothing but abuse: Akismet's clients have no word for it.
+    is_abuse: bool = False
     guid: str = field(default_factory=lambda: new_id("chk"))
 
 
@@ -57,8 +59,7 @@ def judge(submission: Submission, policy: Policy, scored: Scored) -> Answer:
     """Say what would be decided by the text alone, and keep nothing: for tests."""
     gathered = Facts(**facts.of_text(submission.text, policy), honeypot_filled=submission.honeypot_filled)
     verdict = decide(scored.scores, policy, gathered)
-    reasons = [reason.as_dict() for reason in verdict.reasons]
-    return Answer(verdict.status, _is_blatant(verdict.status, reasons))
+    return _answer(verdict.status, [reason.as_dict() for reason in verdict.reasons])
 
 
 def check(
@@ -79,8 +80,9 @@ def check(
 
 
 def answer_for(comment: Comment) -> Answer:
-    """What is said of a stored comment: a person's decision since then counts."""
-    return Answer(comment.status, _is_blatant(comment.status, comment.reasons), comment.id)
+    """What is said of a stored comment: what a person has decided since then is said as it is."""
+    said = _answer(comment.status, comment.reasons if comment.decided_by == "policy" else ())
+    return replace(said, guid=comment.id)
 
 
 def report(session: Session, site: Any, submission: Submission, *, is_spam: bool, secret: str, actor: str) -> None:
@@ -102,9 +104,15 @@ def report(session: Session, site: Any, submission: Submission, *, is_spam: bool
         comments.set_status(session, comment, status, actor=f"{SOURCE}:{actor}", reason=reason)
 
 
-def _is_blatant(status: Status, reasons: Sequence[Mapping[str, Any]]) -> bool:
+def _answer(status: Status, reasons: Sequence[Mapping[str, Any]]) -> Answer:
+    rejected = status is Status.REJECTED
     spam = [reason.get("value") or 0.0 for reason in reasons if reason["code"] == "spam"]
-    return status is Status.REJECTED and max(spam, default=0.0) >= DISCARD_ABOVE
+    codes = {reason["code"] for reason in reasons}
+    return Answer(
+        status,
+        is_blatant=rejected and max(spam, default=0.0) >= DISCARD_ABOVE,
+        is_abuse=rejected and codes == {"abuse"},
+    )
 
 
 def _name(submission: Submission, secret: str) -> str:

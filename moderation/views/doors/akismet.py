@@ -94,11 +94,11 @@ def _answer(submission: Submission) -> Answer:
         return Answer(Status.REJECTED, is_blatant=True)
     if submission.is_by_administrator or not submission.text:
         return Answer(Status.PUBLISHED)
-    found = None if submission.is_test else spam_checks.known(session, g.site, submission, secret)
+    found = None if submission.is_trial else spam_checks.known(session, g.site, submission, secret)
     if found is not None:
         return spam_checks.answer_for(found)
     scored, policy = _scores(submission), policies.in_force(session, g.site)
-    if submission.is_test:
+    if submission.is_trial:
         return spam_checks.judge(submission, policy, scored)
     return spam_checks.check(session, g.site, policy, scored, submission, secret=secret, actor=g.actor)
 
@@ -113,18 +113,19 @@ def _scores(submission: Submission) -> Scored:
 
 def _report(*, is_spam: bool) -> Response:
     submission: Submission = g.submission
-    if submission.text and not (submission.is_test or submission.is_guaranteed_spam):
+    if submission.text and not (submission.is_trial or submission.is_guaranteed_spam):
         secret = str(current_app.secret_key)
         spam_checks.report(db.session(), g.site, submission, is_spam=is_spam, secret=secret, actor=g.actor)
     return _say(THANKS)
 
 
 def _in_akismets_words(answer: Answer) -> Response:
-    response = _say("true" if answer.status is Status.REJECTED else "false")
+    held = answer.is_abuse and not current_app.config["AKISMET_ABUSE_IS_SPAM"]
+    response = _say("true" if answer.status is Status.REJECTED and not held else "false")
     response.headers["X-akismet-guid"] = answer.guid
     if answer.is_blatant:
         response.headers["X-akismet-pro-tip"] = "discard"
-    if answer.status is Status.PENDING:
+    if held or answer.status is Status.PENDING:
         response.headers["X-akismet-recheck-after"] = str(RECHECK_AFTER_SECONDS)
     return response
 
