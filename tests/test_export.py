@@ -8,7 +8,7 @@ from tests.moving import is_sound, json_lines, report, row, stored
 def test_what_was_imported_is_exported_byte_for_byte(installation, tmp_path):
     rows = [
         row(),
-        row(external_id="a2", created_at="2021-03-05T00:00:00Z", parent_external_id="a1", text=" kept \u2028 as is\r\n"),
+        row(external_id="a2", created_at="2021-03-05T00:00:00Z", parent_external_id="a1", text=" a \u2028 b\r\n"),
         row(external_id="a3", created_at="2021-03-06T00:00:00Z", status="rejected", reason="off_topic",
             decided_by="human", decided_at="2021-03-07T00:00:00Z"),
         row(external_id="a4", created_at="2021-03-07T00:00:00Z", status="rejected", reason="duplicate"),

@@ -35,6 +35,8 @@ _OPTIONS = (
     click.option("--json", "as_json", is_flag=True, help="Report in JSON."),
 )
 _ignore_unknown = click.option("--ignore-unknown", is_flag=True, help="Pass over columns that are not known.")
+# JSON may hold these as they are, but programs that split text into lines would split there.
+_LINE_ENDS = {ord(mark): f"\\u{ord(mark):04x}" for mark in "\x85\u2028\u2029"}
 Reader = Callable[[IO[bytes]], lines.Found]
 
 
@@ -150,5 +152,5 @@ def export(file: Path | None, site_name: str | None) -> None:
 def _write(rows: Iterator[dict[str, Any]], stream: IO[str]) -> int:
     count = 0
     for count, row in enumerate(rows, 1):  # noqa: B007 -- the last one is the answer
-        stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+        stream.write(json.dumps(row, ensure_ascii=False).translate(_LINE_ENDS) + "\n")
     return count

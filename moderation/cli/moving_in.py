@@ -156,7 +156,9 @@ class _Import:
         """Scores of the new ones; nobody is locked out meanwhile."""
         if self.classifier is None:
             return {}
-        fresh = new_ones(self.session, self.site, records)
+        # What was taken down keeps the scores of its lost text.
+        texts = [record for record in records if record.deleted_at is None]
+        fresh = new_ones(self.session, self.site, texts)
         self.session.rollback()
         if not fresh:
             return {}

@@ -122,7 +122,8 @@ class _Rows:
                                                "comments": "closed" if record.post_closed else "open"})  # fmt: skip
         if record.reader_id:
             told = {"name": record.reader_name, "email": record.reader_email, "url": record.reader_url}
-            self.readers.setdefault(record.reader_id, told)
+            if not self.readers.get(record.reader_id, {}).get("name"):
+                self.readers[record.reader_id] = told
         verdict = self._verdict(record, scored)
         comment = self._comment(record, scored, verdict, parent)
         self.comments.append(comment)

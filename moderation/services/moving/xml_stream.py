@@ -41,17 +41,17 @@ def elements(stream: IO[bytes], root: str, whole: Collection[str]) -> Iterator[t
     except DefusedXmlException:
         raise ReplydeskError("The file declares entities, which no export does; it is not read.") from None
     except ParseError as error:
-        line = error.position[0]
-        words = "The file is empty." if walk.seen == 0 and "no element" in error.msg else _sentence(error, line)
-        raise ReplydeskError(words) from None
+        raise ReplydeskError(_sentence(error, begun=walk.seen > 0)) from None
     except (UnicodeError, LookupError, ValueError) as error:
         raise ReplydeskError(f"The file's encoding cannot be read: {error}.") from None
 
 
-def _sentence(error: ParseError, line: int) -> str:
-    words = error.msg.split(":")[0]
+def _sentence(error: ParseError, *, begun: bool) -> str:
+    words = str(error).split(":")[0]
+    if words == "no element found" and not begun:
+        return "The file is empty."
     ends = " The file seems to be cut off." if words in ("no element found", "unclosed token") else ""
-    return f"line {line}: the XML is broken: {words}.{ends}"
+    return f"line {error.position[0]}: the XML is broken: {words}.{ends}"
 
 
 def local(name: Any) -> str:
