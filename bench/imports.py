@@ -21,11 +21,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 AIM_A_SECOND, AIM_MIB = 3_000, 512
-WORDS = (
+TEXT = (
     "the bridge over old river was closed for two years and people in eastern part of town had to take a longer way "
     "work every day so news that it opens again on Monday is good them shops near even if council could have told "
     "everybody little earlier what going there"
-).split()
+)
+WORDS = TEXT.split()
 
 
 def rows(count: int):

@@ -2,9 +2,11 @@
 
 import csv
 import io
+from pathlib import Path
 
 import pytest
 
+from moderation.services.moving.table import COLUMNS
 from tests.moving import is_sound, report, row, stored
 
 
@@ -105,3 +107,19 @@ def test_a_quote_that_is_never_closed_costs_what_follows_it_and_says_so(installa
     told = report(installation, "csv", file(HEAD + 'a1,p,Words,published\na2,p,"open,published\na3,p,lost,published\n'))
 
     assert (told["stored"], told["skipped"]["not_csv"]["first"][0]["where"]) == (1, "lines 3 to 4")
+
+
+def test_every_column_stands_in_the_docs_and_no_other():
+    page = (Path(__file__).parent.parent / "docs" / "moving.md").read_text()
+    table = page.split("<!-- made by docs/tables.py: begin -->")[1].split("<!-- end -->")[0]
+
+    assert [line.split("`")[1] for line in table.splitlines() if line.startswith("| `")] == list(COLUMNS)
+
+
+def test_the_example_in_the_docs_can_be_imported(installation, file):
+    page = (Path(__file__).parent.parent / "docs" / "moving.md").read_text()
+
+    told = report(installation, "csv", file(page.split("```csv\n")[1].split("```")[0]))
+
+    assert (told["stored"], told["wrong"]) == (2, 0)
+    assert stored(installation)["8122"]["parent_external_id"] == "8121"

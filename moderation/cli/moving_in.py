@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -143,8 +144,15 @@ class _Import:
                 self.report.skip(one)
         records = [one for one in batch if isinstance(one, Record)]
         scores = self._scores(records)
-        done = store(self.session, self.site, self.policy, self.job.source, records, scores)
-        self._keep()
+        work = partial(store, self.session, self.site, self.policy, self.job.source, records, scores)
+        try:
+            done = work()
+            self._keep()
+        except sa.exc.IntegrityError:
+            # The site sent one of them itself at this very moment: it is seen now.
+            self.session.rollback()
+            done = work()
+            self._keep()
         for one in done.skipped:
             self.report.skip(one)
         self.loose.add(done.loose)

@@ -74,7 +74,7 @@ def _record(where: str, element: Element, pages: dict[str, _Page]) -> Record:
         reader_name=clean(text_of(author, "name").strip())[:100] if author is not None else "",
         status=status,
         reason=reason,
-        human=reason == "spam",
+        human=status is Status.REJECTED,
     )
 
 

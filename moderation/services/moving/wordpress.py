@@ -63,7 +63,7 @@ def _record(where: str, element: Element, post: _Post) -> Record:
     status, reason = _status(told("comment_approved"))
     human = _said_by_people(element)
     if human is not None:
-        reason = "spam" if human == "true" else reason
+        reason = "spam" if human == "true" and reason != "deleted" else reason
     parent = told("comment_parent")
     return Record(
         where=where,
@@ -80,7 +80,7 @@ def _record(where: str, element: Element, post: _Post) -> Record:
         reader_url=clean(told("comment_author_url"))[:2_000],
         status=status,
         reason=reason if status is Status.REJECTED else "",
-        human=human is not None and (human == "true") == (status is Status.REJECTED),
+        human=reason == "deleted" or (human is not None and (human == "true") == (status is Status.REJECTED)),
     )
 
 
