@@ -1,5 +1,9 @@
 """An import that is run again, killed, tried, or comes in an order that nobody expects."""
 
+import subprocess
+import sys
+import time
+
 import pytest
 import sqlalchemy as sa
 
@@ -151,3 +155,26 @@ def test_another_site_may_have_the_same_ids(installation, file):
 
     assert [found["stored"] for found in told] == [1, 1]
     assert installation.run("import", "jsonl", file(row())).exit_code == 2
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_leaves_whole_batches_and_the_next_run_brings_the_rest(installation, file):
+    rows = [row(external_id=f"a{n}", parent_external_id=f"a{n - 7}" if n % 3 else f"a{n + 600}") for n in range(4_000)]
+    path = file(*rows)
+    words = ["-c", "from moderation.cli import main; main()", "import", "jsonl", str(path), "--no-score"]
+    process = subprocess.Popen([sys.executable, *words], stderr=subprocess.DEVNULL)
+
+    while process.poll() is None and count(installation, Comment) < 1_000:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    half = count(installation, Comment)
+    sound = is_sound(installation)
+    told = report(installation, "jsonl", path, "--no-score")
+
+    assert 1_000 <= half < 4_000
+    assert half % moving_in.BATCH == 0
+    assert sound
+    assert (told["stored"], told["there"]) == (4_000 - half, half)
+    assert count(installation, Decision) == 4_000
+    assert is_sound(installation)
