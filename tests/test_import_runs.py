@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from moderation.cli import moving_in
 from moderation.db import db
 from moderation.models import Comment, Decision
+from moderation.services.moving import store
 from tests.moving import is_sound, json_lines, report, row, stored
 
 
@@ -178,3 +179,47 @@ def test_a_process_that_is_killed_leaves_whole_batches_and_the_next_run_brings_t
     assert (told["stored"], told["there"]) == (4_000 - half, half)
     assert count(installation, Decision) == 4_000
     assert is_sound(installation)
+
+
+def test_what_the_site_sends_at_the_same_moment_is_seen_and_costs_nothing(installation, file, monkeypatch):
+    installation.submit(row()["text"], external_id="a1")
+    known, asked = store.known, []
+
+    def a_moment_earlier(session, site, ids):
+        asked.append(1)
+        return {} if len(asked) == 1 else known(session, site, ids)
+
+    monkeypatch.setattr(store, "known", a_moment_earlier)
+    told = report(installation, "jsonl", file(row(), row(external_id="a2")), "--no-score")
+
+    assert (told["stored"], told["there"], told["wrong"]) == (1, 1, 0)
+    assert count(installation, Comment) == 2
+
+
+def test_progress_is_drawn_on_a_terminal_and_written_in_plain_lines_elsewhere(installation, file, monkeypatch):
+    monkeypatch.setattr(moving_in, "BATCH", 1)
+    elsewhere = installation.run("import", "jsonl", file(row(), row(external_id="a2"))).stderr
+    monkeypatch.setattr(moving_in, "on_terminal", lambda: True)
+    terminal = installation.run("import", "jsonl", file(row(), row(external_id="a2"))).stderr
+
+    assert (elsewhere.count("\n"), "\r" in elsewhere) == (1, False)
+    assert elsewhere.startswith("2 read, 2 stored, ")
+    assert [part[:6] for part in terminal.split("\r")[1:]] == ["1 read", "2 read", "2 read"]
+    assert terminal.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words", [["import"], ["import", "jsonl"], ["import", "jsonl", "nowhere.jsonl"], ["import", "x"]]
+)
+def test_used_wrongly_it_ends_with_code_2(installation, words):
+    assert installation.run(*words).exit_code == 2
+
+
+def test_without_a_model_it_says_how_to_go_on(installation, file, monkeypatch, tmp_path):
+    monkeypatch.setenv("REPLYDESK_MODEL_DIR", str(tmp_path))
+
+    result = installation.run("import", "jsonl", file(row()))
+
+    assert result.exit_code == 1
+    assert "--no-score" in result.stderr
+    assert installation.run("import", "jsonl", file(row()), "--no-score").exit_code == 0
