@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from moderation.cli import moving_in
 from moderation.db import db
 from moderation.models import Comment, Decision
+from moderation.services import facts
 from moderation.services.moving import store
 from tests.moving import is_sound, json_lines, report, row, stored
 
@@ -223,3 +224,11 @@ def test_without_a_model_it_says_how_to_go_on(installation, file, monkeypatch, t
     assert result.exit_code == 1
     assert "--no-score" in result.stderr
     assert installation.run("import", "jsonl", file(row()), "--no-score").exit_code == 0
+
+
+def test_a_text_has_the_same_sum_whether_it_is_ascii_or_goes_the_long_way():
+    text = "".join(map(chr, range(128))) * 2
+
+    # A zero-width space is not counted, and makes it no ASCII.
+    assert facts.text_hash(text) == facts.text_hash(f"{text}\u200b")
+    assert facts.text_hash(text) != facts.text_hash(f"{text}x")

@@ -7,7 +7,8 @@ become U+FFFD, because one such byte would otherwise cost everything that follow
 import codecs
 import re
 from collections.abc import Collection, Iterator
-from typing import IO, Any
+from functools import lru_cache
+from typing import IO
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException, DTDForbidden
@@ -54,9 +55,10 @@ def _sentence(error: ParseError, *, begun: bool) -> str:
     return f"line {error.position[0]}: the XML is broken: {words}.{ends}"
 
 
-def local(name: Any) -> str:
+@lru_cache(maxsize=1_000)
+def local(name: str) -> str:
     """The name without its namespace, which differs from version to version."""
-    return str(name).rpartition("}")[2]
+    return name.rpartition("}")[2]
 
 
 def text_of(element: Element, name: str) -> str:
