@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "doctor": ("care", "doctor", "Look for what is broken, in plain findings."),
     "ledger": ("ledger", "ledger", "The ledger of unlocks: verify."),
     "reader": ("readers", "reader", "One reader: export, erase."),
+    "provider": ("providers", "provider", "Payment providers: set, price, show, quarantine."),
     "rescore": ("rescore", "rescore", "Score stored comments again under the active model."),
 }
 
