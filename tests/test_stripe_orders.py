@@ -183,6 +183,14 @@ class TestStates:
 
             assert (subscription(shop)["state"], access(shop)["allowed"]) == ("ended", False)
 
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_within_one_second_a_change_is_newer_than_the_beginning(self, shop, order):
+        events = told("updated", cancel_at_period_end=True, id="evt_1"), told("created", id="evt_2")
+        with at():
+            send(shop, *(events[place] for place in order))
+
+            assert subscription(shop)["state"] == "canceling"
+
     def test_who_comes_back_has_a_new_subscription(self, shop):
         again = told("created", created=NOW + 9)
         again["data"]["object"]["id"] = "sub_2"

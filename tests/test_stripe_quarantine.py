@@ -201,6 +201,18 @@ class TestCommands:
         assert (dismissed.exit_code, again.exit_code, empty.stdout) == (0, 1, "Nothing waits.\n")
         assert overview(desk.client)["subscription"]["plan"] == "monthly"
 
+    def test_the_doctor_tells_of_what_waits(self, desk):
+        before = desk.run("doctor").output
+        send(desk.client, told())
+
+        ended = desk.run("doctor")
+
+        assert "payment provider" not in before
+        assert ended.exit_code == 1
+        assert (
+            "1 events of a payment provider wait; see: replydesk provider quarantine list --site demo" in ended.output
+        )
+
     def test_one_event_or_all_is_said(self, desk):
         assert desk.run("provider", "quarantine", "apply").exit_code == 2
         assert desk.run("provider", "quarantine", "apply", "evt_1", "--all").exit_code == 2
