@@ -191,10 +191,12 @@ def _follow_best(
     best = max(
         session.scalars(theirs), key=lambda kept: (kept.state is not State.ENDED, kept.paid_until, kept.subscription)
     )
-    over = _is_over(session, best, now)
+    ends = _access_ends(session, best)
+    # What is over by now ends at once, as time would have ended it.
+    over = best.state is State.ENDED or (best.state is not State.PAUSED and ends <= now)
     ended = ours is None or ours.state is State.ENDED
     mine = ours is not None and best.subscription_id == ours.id
-    new = ours is None or (ended and not mine and (best.subscription_id is None or not over))
+    new = ours is None or (ended and not mine and not (over and _is_kept(session, ours)))
     old = ours.state if ours else None
     if ours is None or new:
         ours = Subscription(
@@ -204,39 +206,36 @@ def _follow_best(
         )  # fmt: skip
         session.add(ours)
         session.flush()
-    elif ended and over:
-        return ours
     best.subscription_id = ours.id
-    _turn(session, allowance, ours, best, now, is_new=new, old=old)
+    state = State.ENDED if over else best.state
+    _turn(session, allowance, ours, best, Target(state, best.paid_until), min(ends, now), now, is_new=new, old=old)
     return ours
 
 
-def _is_over(session: Session, best: ProviderSubscription, now: datetime) -> bool:
-    if best.state in (State.ENDED, State.PAUSED):
-        return best.state is State.ENDED
-    grace = 0
-    if best.state not in lifecycle.NO_GRACE:
-        grace = session.get_one(PlanVersion, (best.site_id, best.plan, best.plan_version)).grace_days
-    return best.paid_until + timedelta(days=grace) <= now
+def _access_ends(session: Session, best: ProviderSubscription) -> datetime:
+    if best.state in (State.ENDED, *lifecycle.NO_GRACE):
+        return best.paid_until
+    version = session.get_one(PlanVersion, (best.site_id, best.plan, best.plan_version))
+    return best.paid_until + timedelta(days=version.grace_days)
 
 
 def _turn(
-    session: Session, allowance: Allowance, ours: Subscription, best: ProviderSubscription, now: datetime, *,
-    is_new: bool, old: State | None,
+    session: Session, allowance: Allowance, ours: Subscription, best: ProviderSubscription, wanted: Target,
+    ended_at: datetime, now: datetime, *, is_new: bool, old: State | None,
 ) -> None:  # fmt: skip
-    names = ("plan", "plan_version", "state", "paid_until", "trial_ends_at")
-    if not is_new and all(getattr(ours, name) == getattr(best, name) for name in names):
+    names = ("plan", "plan_version", "paid_until", "trial_ends_at")
+    same = ours.state is wanted.state and all(getattr(ours, name) == getattr(best, name) for name in names)
+    over = wanted.state is State.ENDED
+    if same and not is_new and not (over and ours.access_until != ended_at):
         session.flush()
         return
     for name in names:
-        if name != "state":
-            setattr(ours, name, getattr(best, name))
-    at = min(best.told_at, now)
-    if best.state is State.ENDED:
-        ours.access_until = at = min(best.paid_until, now)
+        setattr(ours, name, getattr(best, name))
+    if over:
+        ours.access_until = ended_at
     lifecycle.turn(
-        session, allowance, ours, Happening.FOLLOW, best.state, at=at, actor=best.provider, cause=CAUSE,
-        reference=_unused(session, ours, best.event_id), is_new=is_new, old=old,
+        session, allowance, ours, Happening.FOLLOW, wanted.state, at=ended_at if over else min(best.told_at, now),
+        actor=best.provider, cause=CAUSE, reference=_unused(session, ours, best.event_id), is_new=is_new, old=old,
     )  # fmt: skip
     if best.state is State.ENDED:
         grants.end_plan(session, allowance, ours, now=now)
