@@ -15,7 +15,7 @@ from classifiers.artifact import read_manifest
 from moderation import config
 from moderation.app import create_app
 from moderation.cli import replydesk
-from moderation.services.lifecycle import TRANSITIONS
+from moderation.services.lifecycle import FOLLOW_WHEN, TRANSITIONS, Happening
 from moderation.services.moving.table import COLUMNS
 from moderation.views.problems import REMEDIES
 
@@ -32,7 +32,7 @@ OTHERS = {
     "/problems/{code}": "What the `type` of an error leads to.",
 }
 # Doors of other protocols, which have no OpenAPI document of ours.
-DOORS = ("/v1alpha1/", "/$discovery/", "/1.1/")
+DOORS = ("/v1alpha1/", "/$discovery/", "/1.1/", "/v1/providers/")
 SKIPPED = ("/review/", "/demo", "/bootstrap/", "/static/", "/docs/")
 
 
@@ -110,6 +110,7 @@ def states() -> Iterator[str]:
     yield "|---|---|---|---|"
     for row in TRANSITIONS:
         yield f"| {f'`{row.old}`' if row.old else 'none'} | `{row.happening}` | `{row.new}` | {row.when} |"
+    yield f"| any or none | `{Happening.FOLLOW}` | any | {FOLLOW_WHEN} |"
 
 
 def columns() -> Iterator[str]:

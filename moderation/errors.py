@@ -46,6 +46,11 @@ class Malformed(ReplydeskError):  # noqa: N818 -- as above
     title = "The body is not JSON"
 
 
+class SignatureInvalid(ReplydeskError):  # noqa: N818 -- as above
+    code = "signature_invalid"
+    title = "The signature is not valid"
+
+
 class CursorInvalid(ReplydeskError):  # noqa: N818 -- as above
     code = "cursor_invalid"
     title = "The cursor is not one of ours"

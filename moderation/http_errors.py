@@ -15,6 +15,7 @@ from moderation import errors
 log = logging.getLogger("replydesk")
 STATUS: Mapping[type[errors.ReplydeskError], int] = {
     errors.Malformed: 400,
+    errors.SignatureInvalid: 400,
     errors.CursorInvalid: 400,
     errors.IdempotencyKeyInvalid: 400,
     errors.Unauthenticated: 401,

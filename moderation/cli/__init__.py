@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "reader": ("readers", "reader", "One reader: export, erase."),
     "import": ("moving", "bring", "Move in: comments of Disqus, WordPress, CSV or JSON Lines."),
     "export": ("moving", "export", "Move out: a site's comments as JSON Lines."),
+    "provider": ("providers", "provider", "Payment providers: set, price, show, quarantine."),
     "rescore": ("rescore", "rescore", "Score stored comments again under the active model."),
 }
 

@@ -15,6 +15,10 @@ from moderation.models.feedback import Feedback as Feedback
 from moderation.models.outbox import Delivery as Delivery
 from moderation.models.outbox import Event as Event
 from moderation.models.outbox import WebhookEndpoint as WebhookEndpoint
+from moderation.models.provider import Provider as Provider
+from moderation.models.provider import ProviderCustomer as ProviderCustomer
+from moderation.models.provider import ProviderEvent as ProviderEvent
+from moderation.models.provider import ProviderSubscription as ProviderSubscription
 from moderation.models.site import ApiKey as ApiKey
 from moderation.models.site import Audit as Audit
 from moderation.models.site import IdempotencyKey as IdempotencyKey

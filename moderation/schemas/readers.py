@@ -101,4 +101,7 @@ class ReaderExportOut(Schema):
     grants = fields.List(fields.Dict())
     ledger = fields.List(fields.Dict())
     subscriptions = fields.List(fields.Dict())
+    payment_customers = fields.List(fields.Dict())
+    payment_subscriptions = fields.List(fields.Dict())
+    payment_events = fields.List(fields.Dict())
     standing_history = fields.List(fields.Dict())

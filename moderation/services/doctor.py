@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from moderation.models import Comment, Decision, Delivery, Event, Post, Site
+from moderation.models import Comment, Decision, Delivery, Event, Post, ProviderEvent, Site
 from moderation.services import ledger_check
 
 
@@ -25,6 +25,7 @@ def examine(session: Session) -> Iterator[Finding]:
     yield Finding("comments", _comments(session))
     yield Finding("threads", _threads(session))
     yield Finding("outbox", _outbox(session))
+    yield Finding("payments", _payments(session))
     yield Finding("policies", _policies(session))
     yield Finding("ledger", ledger_check.faults(session))
 
@@ -98,6 +99,15 @@ def _outbox(session: Session) -> list[str]:
     told = f"{dead} deliveries were given up; replay their events when the endpoint works again."
     lost = f"{orphans} deliveries belong to events that are gone."
     return [sentence for count, sentence in ((dead, told), (orphans, lost)) if count]
+
+
+def _payments(session: Session) -> list[str]:
+    held = sa.select(Site.name, sa.func.count()).join(ProviderEvent, ProviderEvent.site_id == Site.id)
+    counted = session.execute(held.where(ProviderEvent.state == "quarantined").group_by(Site.name))
+    return [
+        f"{count} events of a payment provider wait; see: replydesk provider quarantine list --site {name}"
+        for name, count in counted
+    ]
 
 
 def _policies(session: Session) -> list[str]:

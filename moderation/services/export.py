@@ -25,7 +25,7 @@ from moderation.models import (
     Unlock,
     utc_now,
 )
-from moderation.services import accounts, ledger
+from moderation.services import accounts, ledger, provider_people
 
 # Not the reader's: whose installation it is, colleagues' names, and sums that only a program reads.
 _LEFT_OUT = {
@@ -48,6 +48,7 @@ def of_reader(session: Session, site_id: str, reader_id: str) -> dict[str, Any]:
         **_writing(session, site_id, reader_id),
         "flags": _rows(session.scalars(flagged.order_by(Flag.id))),
         **(_account(session, allowance) if allowance else _NO_ACCOUNT),
+        **{name: _rows(found) for name, found in provider_people.held_on(session, site_id, reader_id).items()},
         "standing_history": _rows(session.scalars(acts.order_by(Audit.id))),
     }
 

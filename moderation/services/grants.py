@@ -79,3 +79,30 @@ def end_plan(session: Session, allowance: Allowance, subscription: Subscription,
     change = sa.update(Grant).where(theirs).values(expires_at=now)
     session.execute(change, execution_options={"synchronize_session": False})
     ledger.settle(session, allowance, now)
+
+
+def of_paid_period(
+    session: Session, allowance: Allowance, reference: str, version: PlanVersion, *, subscription_id: str,
+    period: int | None, expires_at: datetime, now: datetime,
+) -> None:  # fmt: skip
+    """Give the unlocks of a period that a payment provider keeps, once for each ``reference``."""
+    same = sa.or_(Grant.reference == reference, Grant.reference.startswith(f"{reference}:", autoescape=True))
+    mine = sa.and_(Grant.allowance_id == allowance.id, Grant.kind == "plan", same)
+    given = session.scalars(sa.select(sa.func.coalesce(sa.func.sum(Grant.unlocks), 0)).where(mine)).one()
+    if version.unlocks <= given:
+        return
+    ledger.credit(
+        session, allowance, version.unlocks - given, "plan", now=now,
+        reference=f"{reference}:{version.unlocks}" if given else reference, expires_at=expires_at,
+        subscription_id=subscription_id, period=period, rollover_cap=version.rollover_cap,
+    )  # fmt: skip
+    ledger.settle(session, allowance, now)
+
+
+def end_referred(session: Session, allowance: Allowance, reference: str, *, now: datetime) -> None:
+    """Let the unlocks of one subscription at a provider run out now."""
+    mine = sa.and_(Grant.allowance_id == allowance.id, Grant.kind == "plan", Grant.unlocks_left > 0)
+    theirs = sa.and_(mine, Grant.reference.startswith(f"{reference}:", autoescape=True))
+    change = sa.update(Grant).where(theirs).values(expires_at=now)
+    session.execute(change, execution_options={"synchronize_session": False})
+    ledger.settle(session, allowance, now)

@@ -18,7 +18,7 @@ from moderation.services import audit, outbox
 
 
 class Happening(StrEnum):
-    """What can happen to a subscription: asked for by the site, or brought by time."""
+    """What can happen to a subscription: asked for by the site, told by a payment provider, or brought by time."""
 
     START = "start"
     RENEW = "renew"
@@ -29,6 +29,7 @@ class Happening(StrEnum):
     CHANGE = "change"
     LAPSE = "lapse"
     END = "end"
+    FOLLOW = "follow"
 
 
 class Transition(NamedTuple):
@@ -75,7 +76,10 @@ TRANSITIONS = (
     Transition(_H.END, _S.PAST_DUE, _S.ENDED, "the days of grace ended"),
     Transition(_H.END, _S.CANCELING, _S.ENDED, "the paid period ended"),
 )
-_ALLOWED = {(row.happening, row.old, row.new) for row in TRANSITIONS}
+# A payment provider is asked nothing and refused nothing: what it says of its subscription is so.
+FOLLOW_WHEN = "the payment provider says so of the subscription that it keeps"
+FOLLOWS = tuple(Transition(_H.FOLLOW, old, new, FOLLOW_WHEN) for old in (None, *State) for new in State)
+_ALLOWED = {(row.happening, row.old, row.new) for row in (*TRANSITIONS, *FOLLOWS)}
 _POSSIBLE = {(row.happening, row.old) for row in TRANSITIONS}
 NO_GRACE = (State.CANCELING, State.PAUSED)
 
@@ -142,8 +146,7 @@ def turn(
         subscription.access_until = _access_until(session, subscription)
     if not is_new:
         subscription.version += 1
-    if new is State.ENDED:
-        subscription.ended_at = at
+    subscription.ended_at = at if new is State.ENDED else None
     row = SubscriptionTransition(
         subscription_id=subscription.id, version=subscription.version, event=happening, old_state=old, new_state=new,
         plan=subscription.plan, plan_version=subscription.plan_version, paid_until=subscription.paid_until,

@@ -10,6 +10,7 @@ bp = Blueprint("problems", __name__)
 # Code: its status and what a client does about it. docs/errors.md is written from here.
 REMEDIES: Mapping[str, tuple[int, str]] = {
     "malformed_json": (400, "The body is not JSON in UTF-8. Mend the client; nothing was stored."),
+    "signature_invalid": (400, "Sign with a secret that was set for this site, and send within five minutes."),
     "cursor_invalid": (400, "Send back exactly what came as `next_cursor`, or begin without a cursor."),
     "idempotency_key_invalid": (400, "Send a key of printable ASCII that is not too long; a UUID is fine."),
     "unauthenticated": (401, "Send a valid key as `Authorization: Bearer`. It may have been revoked or rotated."),

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from moderation.views.doors import akismet, discovery, perspective
+from moderation.views.doors import akismet, discovery, perspective, stripe
 
 
 def install(app: Flask) -> None:
@@ -10,3 +10,4 @@ def install(app: Flask) -> None:
     perspective.install(app)
     app.register_blueprint(discovery.bp)
     akismet.install(app)
+    stripe.install(app)
