@@ -73,7 +73,7 @@ def read(path: Path | str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Return the manifest and the arrays by file name, all verified; raise ``ArtifactError``."""
     folder = Path(path)
     manifest = read_manifest(folder)
-    wanted = {
+    wanted: dict[str, tuple[np.dtype[Any], tuple[int, ...]]] = {
         WEIGHTS: (np.dtype(np.float16), (features.BUCKETS, len(LABELS))),
         FREQUENCY: (np.dtype(np.uint8), (features.BUCKETS,)),
     }

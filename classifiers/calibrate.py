@@ -5,6 +5,7 @@ rises, so no ranking changes (compare isotonic regression, Zadrozny and Elkan 20
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ def _knots(logits: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray
     ]
     spread = np.sort(np.concatenate(places))[:_KNOTS]
     kept = [float(spread[0])]
-    kept += [float(b) for a, b in zip(spread, spread[1:], strict=False) if b - a >= _LEAST_GAP]
+    kept += [float(b) for a, b in pairwise(spread) if b - a >= _LEAST_GAP]
     return np.array(kept if len(kept) > 1 else [kept[0], kept[0] + 1.0])
 
 

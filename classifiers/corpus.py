@@ -21,7 +21,9 @@ _HALF = 0.5
 
 @dataclass(frozen=True)
 class Corpus:
-    """``hits`` (n_rows, BUCKETS): 1 where a row has a feature; ``targets`` and ``known`` (n_rows, n_labels): shares
+    """Rows of text as arrays.
+
+    ``hits`` (n_rows, BUCKETS): 1 where a row has a feature; ``targets`` and ``known`` (n_rows, n_labels): shares
     in 0..1 and whether the row says anything of the label; ``weights`` (n_rows,); ``sources``: the name of each.
     """
 
@@ -124,6 +126,6 @@ def scaled(hits: sparse.csr_matrix, values: NDArray[np.float32]) -> sparse.csr_m
 
 def stream_weights(part: Corpus) -> NDArray[np.float64]:
     """Return what each row weighs in the ordinary stream of a news site."""
-    bad = (part.targets >= _HALF).any(axis=1)
+    bad = np.asarray((part.targets >= _HALF).any(axis=1))
     of_source = {name: recipe.source_of(name).stream for name in set(part.sources)}
-    return np.array([of_source[name][int(is_bad)] for name, is_bad in zip(part.sources, bad, strict=True)])
+    return np.array([of_source[name][int(is_bad)] for name, is_bad in zip(part.sources, bad.tolist(), strict=True)])

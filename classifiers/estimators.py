@@ -71,7 +71,7 @@ class HashedLinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
         scores = solver.sigmoid(self.decision_function(X))
         if self._is_binary:
             return np.stack([1 - scores, scores], axis=1)
-        return scores if self._is_multilabel else scores / scores.sum(axis=1, keepdims=True)
+        return scores if self._is_multilabel else np.asarray(scores / scores.sum(axis=1, keepdims=True))
 
     def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803 -- scikit-learn's name
         """Return the likeliest class, or for each label whether it is likelier than not."""

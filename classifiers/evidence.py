@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +93,7 @@ def _words(found: normalize.Aligned, parts: Parts, label: int) -> Iterator[tuple
             weights[blank - 1] += half
             weights[blank + 1] += half
     edges = [-1, *blanks, len(window)]
-    for before, after in zip(edges, edges[1:], strict=False):
+    for before, after in pairwise(edges):
         at = range(parts.first + before + 1, parts.first + after)
         starts = [found.starts[i] for i in at if found.starts[i] >= 0]
         if starts:

@@ -24,7 +24,8 @@ def class_counts(
     """Return the weight of bad and of good rows at each distinct score, ascending."""
     _, at = np.unique(scores, return_inverse=True)
     size = int(at.max(initial=-1)) + 1
-    return np.bincount(at[bad], weights[bad], size), np.bincount(at[~bad], weights[~bad], size)
+    counts = (np.bincount(at[part], weights[part], size).astype(np.float64) for part in (bad, ~bad))
+    return next(counts), next(counts)
 
 
 def auc_of_counts(bad: NDArray[np.float64], good: NDArray[np.float64]) -> float:

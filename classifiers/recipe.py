@@ -60,8 +60,8 @@ SOURCES: Mapping[str, Source] = MappingProxyType({
     "hatexplain": Source(far=True, weight=0.3, licence="MIT"),
     "implicit_hate": Source(far=True, weight=0.3, licence="MIT"),
     "online_misogyny_reddit": Source(far=True, weight=0.3, never=_HAM, licence="MIT"),
-    # Our own: 273 replies that use hard words harmlessly, and the names of groups as one does.
-    "ordinary": Source(weight=25.0, held=0.0, never=_HAM, licence="Apache-2.0, written for Replydesk"),
+    # Our own: 576 replies that use hard words harmlessly, and the names of groups as one does.
+    "ordinary": Source(weight=4.0, held=0.0, never=_HAM, licence="Apache-2.0, written for Replydesk"),
     "politeness_requests": Source(never=LABELS, licence="CC BY-SA"),
     "sms_spam": Source(far=True, weight=0.5, never=_ADVERT, licence="CC BY 4.0"),
     "social_bias_frames": Source(far=True, weight=0.4, clean=_RARE, licence="CC BY 4.0"),

@@ -9,6 +9,7 @@ and that is thrown away, too (Daume 2007, "Frustratingly Easy Domain Adaptation"
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +36,8 @@ class Problem:
     """
 
     rows: sparse.csr_matrix
-    targets: NDArray[np.float32]
-    weights: NDArray[np.float32]
+    targets: NDArray[Any]
+    weights: NDArray[Any]
     groups: NDArray[np.intp]
     grouped: NDArray[np.bool_]
     far: NDArray[np.bool_]
@@ -46,7 +47,7 @@ class Problem:
 class Solution:
     """``weights`` (n_features, n_labels) and ``bias`` (n_labels,) float64."""
 
-    weights: NDArray[np.float32]
+    weights: NDArray[np.float64]
     bias: NDArray[np.float64]
     iterations: int
 
@@ -128,6 +129,6 @@ class _Objective:
         return float(loss.sum(dtype=np.float64)) + penalty / 2, gradient
 
 
-def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+def sigmoid(logits: NDArray[Any]) -> NDArray[Any]:
     """Return probabilities of log-odds, without overflow."""
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)), dtype=logits.dtype)

@@ -8,7 +8,9 @@ import re
 import string
 from collections.abc import Iterator
 
-_HOSTS = "com|net|org|info|biz|io|co|xyz|top|site|online|shop|club|live|vip|ru|cn|in|me|ly|gl|tk|uk|us|de|eu|tv|cc|app|gg"
+_HOSTS = (
+    "com|net|org|info|biz|io|co|xyz|top|site|online|shop|club|live|vip|ru|cn|in|me|ly|gl|tk|uk|us|de|eu|tv|cc|app|gg"
+)
 _LINK = re.compile(
     rf"(?P<web>https?://|www\.)|(?P<bare>[a-z0-9-]\.(?:{_HOSTS})\b)|(?P<tag><a |\[url|\[link|href=)"
 )

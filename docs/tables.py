@@ -9,9 +9,13 @@ from pathlib import Path
 import click
 from flask import Flask
 
+from classifiers import bundled_path
+from classifiers.artifact import read_manifest
 from moderation import config
 from moderation.app import create_app
 from moderation.cli import replydesk
+from moderation.services.lifecycle import TRANSITIONS
+from moderation.views.problems import REMEDIES
 
 DOCS = Path(__file__).parent
 BEGIN, END = "<!-- made by docs/tables.py: begin -->", "<!-- end -->"
@@ -22,8 +26,10 @@ OTHERS = {
     "/metrics": "Figures for Prometheus.",
     "/v1/openapi.json": "This API as an OpenAPI 3.1 document.",
     "/docs": "This API as a page.",
+    "/": "Leads to `/docs`.",
+    "/problems/{code}": "What the `type` of an error leads to.",
 }
-SKIPPED = ("/review/", "/demo", "/bootstrap/", "/static/")
+SKIPPED = ("/review/", "/demo", "/bootstrap/", "/static/", "/docs/")
 
 
 def settings() -> Iterator[str]:
@@ -72,6 +78,47 @@ def routes(app: Flask) -> Iterator[str]:
                 yield f"| `{method}` | `{address}` | {operation.get('summary') or OTHERS.get(address, '')} |"
 
 
+def errors() -> Iterator[str]:
+    yield "| Code | Status | What to do |"
+    yield "|---|---|---|"
+    for code, (status, remedy) in REMEDIES.items():
+        yield f"| `{code}` | {status} | {remedy} |"
+
+
+def states() -> Iterator[str]:
+    """The state machine of a subscription, as a picture and as a table."""
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    edges: dict[tuple[str, str], list[str]] = {}
+    for row in TRANSITIONS:
+        edges.setdefault((row.old or "[*]", row.new), []).append(row.happening)
+    for (old, new), happenings in edges.items():
+        yield f"    {old} --> {new}: {', '.join(happenings)}"
+    yield "```"
+    yield ""
+    yield "| State | What happens | New state | When, and what of it |"
+    yield "|---|---|---|---|"
+    for row in TRANSITIONS:
+        yield f"| {f'`{row.old}`' if row.old else 'none'} | `{row.happening}` | `{row.new}` | {row.when} |"
+
+
+def model_card() -> Iterator[str]:
+    manifest = read_manifest(bundled_path())
+    yield f"Version `{manifest['version']}`, {manifest['rows']:,} rows learnt from, seed {manifest['seed']}."
+    yield ""
+    yield "| Data set | Rows | Licence |"
+    yield "|---|---|---|"
+    for name, found in manifest["data"]["sets"].items():
+        yield f"| {name} | {found['rows']:,} | {found['licence']} |"
+    yield ""
+    yield "| Label | Published below | Rejected from | AUC on held-out rows |"
+    yield "|---|---|---|---|"
+    for label in manifest["labels"]:
+        lines, held_out = manifest["thresholds"][label], manifest["metrics"][label]["all"]
+        cells = [f"{lines['publish_below']:.3f}", f"{lines['reject_above']:.3f}", f"{held_out['auc']:.4f}"]
+        yield f"| {label} | {' | '.join(cells)} |"
+
+
 def write(name: str, lines: Iterator[str]) -> None:
     path = DOCS / name
     before, rest = path.read_text().split(BEGIN)
@@ -86,6 +133,9 @@ def main() -> None:
         write("settings.md", settings())
         write("api.md", routes(app))
         write("commands.md", commands())
+        write("errors.md", errors())
+        write("classifiers.md", model_card())
+        write("engagement.md", states())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from moderation import __version__, config, db, http_errors, scoring
 from moderation.schemas.problem import ProblemOut
 from moderation.strict_json import StrictJson
-from moderation.views import API, PAGES
+from moderation.views import API, PAGES, docs
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
@@ -35,11 +35,8 @@ def create_app(overrides: dict[str, Any] | None = None) -> Flask:
         SECRET_KEY=config.secret_key(settings),
         MAX_CONTENT_LENGTH=settings["MAX_BODY_BYTES"],
         MAX_FORM_MEMORY_SIZE=settings["MAX_BODY_BYTES"],
-        API_TITLE="Replydesk",
         API_VERSION=__version__,
-        OPENAPI_VERSION="3.1.0",
-        OPENAPI_URL_PREFIX="/v1",
-        OPENAPI_JSON_PATH="openapi.json",
+        **docs.OPENAPI,
     )
     if settings["TRUSTED_PROXIES"]:
         hops = settings["TRUSTED_PROXIES"]

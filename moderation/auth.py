@@ -16,6 +16,7 @@ _KEYS, _SITES = table_of(ApiKey), table_of(Site)
 _KEY = sa.select(_KEYS).where(_KEYS.c.sha256 == sa.bindparam("digest"), _KEYS.c.door == "api")
 _SITE = sa.select(_SITES).where(_SITES.c.id == sa.bindparam("id"))
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+LONGEST_ID = 255
 
 
 def require_scope(blueprint: Blueprint, scope: str, *, reads: bool = False) -> None:
@@ -24,8 +25,8 @@ def require_scope(blueprint: Blueprint, scope: str, *, reads: bool = False) -> N
     def check() -> None:
         if request.method == "OPTIONS":
             return
-        if any("\x00" in str(value) for value in (request.view_args or {}).values()):
-            raise NotFound("No id holds a NUL.")
+        if any(_is_no_id(str(value)) for value in (request.view_args or {}).values()):
+            raise NotFound(f"No id holds a NUL or more than {LONGEST_ID} characters.")
         mark_reading(reads or request.method in _SAFE_METHODS)
         g.api_key, g.site = _find(_token())
         g.actor = f"key:{g.api_key.id}"
@@ -33,6 +34,10 @@ def require_scope(blueprint: Blueprint, scope: str, *, reads: bool = False) -> N
             raise Forbidden(f"This key lacks the scope “{scope}”.", needed=scope)
 
     blueprint.before_request(check)
+
+
+def _is_no_id(text: str) -> bool:
+    return "\x00" in text or len(text) > LONGEST_ID
 
 
 def _token() -> str:

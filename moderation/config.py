@@ -51,9 +51,12 @@ def _whole(lowest: int, highest: int) -> Callable[[str], int]:
     return read
 
 
+_PORTS = range(1, 65_536)
+
+
 def _address(text: str) -> str:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+    if not host or not port.isdecimal() or int(port) not in _PORTS:
         raise ValueError("must be HOST:PORT, as in 127.0.0.1:8000")
     return text
 

@@ -17,9 +17,7 @@ def new_id(prefix: str, *, at: datetime | None = None) -> str:
 
     With ``at`` (an aware instant) the id is the lowest of that millisecond: a bound for a range of ids.
     """
-    if at is None:
-        number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
-    else:
-        number = int(at.timestamp() * 1000) << 80
+    milliseconds = time.time_ns() // 1_000_000 if at is None else int(at.timestamp() * 1000)
+    number = milliseconds << 80 | (secrets.randbits(80) if at is None else 0)
     pairs = [_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)]
     return f"{prefix}_{''.join(pairs)}"

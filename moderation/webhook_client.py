@@ -90,7 +90,9 @@ def _post(
 def _vetted(host: str, port: int, allow_private: bool) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
     """Look the host up once; refuse it as a whole where any of its addresses is not public."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [(family, (str(place[0]), port)) for family, _, _, _, place in found]
+    addresses: list[tuple[socket.AddressFamily, tuple[str, int]]] = [
+        (family, (str(place[0]), port)) for family, _, _, _, place in found
+    ]
     if not allow_private and not all(is_public(address) for _, (address, _) in addresses):
         raise _Refused("The host's address is private or reserved; nothing was sent.")
     return addresses

@@ -19,12 +19,13 @@ from sqlalchemy.orm import Session
 from moderation.db import db, mark_reading, reading
 from moderation.models import utc_now
 from moderation.senders import Senders
-from moderation.services import deliveries, events, retention
+from moderation.services import deliveries, events, retention, subscriptions
 from moderation.services.deliveries import Attempt, Outcome
 
 log = logging.getLogger("replydesk.worker")
 SENDERS = 8
 EVENTS_A_TURN = 20
+READERS_A_TURN = 50
 # How long a stopping worker waits for answers; what is under way after that is given back.
 STOP_SECONDS = 1.5
 LONGEST_WAIT_SECONDS = 0.5
@@ -39,6 +40,7 @@ CHORES: Mapping[str, Chore] = {
         session, now=now, hours=settings["IDEMPOTENCY_HOURS"]
     ),
     "claims": lambda session, now, _: retention.release_claims(session, now=now),
+    "expiries": lambda session, now, _: subscriptions.expire_due(session, READERS_A_TURN, now=now),
 }
 
 

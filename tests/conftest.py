@@ -14,6 +14,7 @@ from moderation.services import sites
 from tests.desk import Desk, signed_in
 from tests.factories import THRESHOLDS, FakeScoring
 from tests.installation import Installation
+from tests.newspaper import Browser, open_paper
 
 SCOPES = ["comments", "score", "readers", "review", "admin"]
 
@@ -103,3 +104,15 @@ def sam(app: Flask, site_key: dict[str, str]) -> Desk:
 @pytest.fixture
 def vi(app: Flask, site_key: dict[str, str]) -> Desk:
     return signed_in(app, "Vi", "viewer")
+
+
+@pytest.fixture
+def ana(app: Flask, client: FlaskClient, site_key: dict[str, str]) -> Browser:
+    """A reader of the demo news site; `bo` below is another, in another browser."""
+    open_paper(app, client, site_key["demo"])
+    return Browser(app)
+
+
+@pytest.fixture
+def bo(app: Flask, ana: Browser) -> Browser:
+    return Browser(app)

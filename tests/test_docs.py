@@ -15,7 +15,7 @@ from moderation.cli import replydesk
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")]
-NOT_ROUTES_OF_THE_API = {"static", "bootstrap.static"}
+NOT_ROUTES_OF_THE_API = {"static", "bootstrap.static", "docs.asset"}
 
 
 def page(name):
@@ -26,10 +26,7 @@ def rows(text):
     """The cells of every table row; a cell that is code alone loses its ticks."""
     code = re.compile(r"`([^`]*)`")
     return [
-        [
-            alone[1] if (alone := code.fullmatch(cell.strip())) else cell.strip()
-            for cell in line[2:-2].split(" | ")
-        ]
+        [alone[1] if (alone := code.fullmatch(cell.strip())) else cell.strip() for cell in line[2:-2].split(" | ")]
         for line in text.splitlines()
         if line.startswith("| ")
     ]
@@ -55,19 +52,13 @@ def every_command(command=replydesk, words=("replydesk",)):
         yield " ".join(words), command
 
 
-@pytest.mark.parametrize(
-    ("words", "command"), [pytest.param(*found, id=found[0]) for found in every_command()]
-)
+@pytest.mark.parametrize(("words", "command"), [pytest.param(*found, id=found[0]) for found in every_command()])
 def test_every_command_and_each_of_its_options_stands_in_the_docs(words, command):
     described = {row[0].split(" [")[0]: " | ".join(row) for row in rows(page("commands.md"))}
-    line = next(
-        (text for name, text in described.items() if name == words or name.startswith(f"{words} ")), None
-    )
+    line = next((text for name, text in described.items() if name == words or name.startswith(f"{words} ")), None)
 
     assert line is not None, f"{words} is not in docs/commands.md"
-    options = [
-        word for p in command.params if isinstance(p, click.Option) for word in p.opts if word[:2] == "--"
-    ]
+    options = [word for p in command.params if isinstance(p, click.Option) for word in p.opts if word[:2] == "--"]
     assert [word for word in options if word not in line] == []
 
 
@@ -103,12 +94,8 @@ def test_every_route_stands_in_the_docs_and_nothing_else_does(app):
 
 def test_every_route_of_the_api_is_in_the_openapi_document(app, client):
     paths = client.get("/v1/openapi.json").json["paths"]
-    described = {
-        (method.upper(), path) for path, found in paths.items() for method in found if method != "parameters"
-    }
-    api = {
-        (method, path) for method, path in routes(app) if path.startswith("/v1/") and "openapi" not in path
-    }
+    described = {(method.upper(), path) for path, found in paths.items() for method in found if method != "parameters"}
+    api = {(method, path) for method, path in routes(app) if path.startswith("/v1/") and "openapi" not in path}
 
     assert api - described == set()
 
@@ -171,9 +158,7 @@ def shell_blocks(text):
 @pytest.mark.parametrize("name", ["README.md", "docs/quickstart.md"])
 def test_the_curl_that_is_shown_submits_a_comment(client, name):
     lines = [line.strip("$ ") for line in shell_blocks((ROOT / name).read_text()) if "/v1/comments" in line]
-    posts = [
-        words for line in lines for words in [shlex.split(line)] if {"-d", "--data", "--json"} & set(words)
-    ]
+    posts = [words for line in lines for words in [shlex.split(line)] if {"-d", "--data", "--json"} & set(words)]
     assert posts, f"{name} shows no curl that submits a comment"
 
     for words in posts:

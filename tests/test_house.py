@@ -26,6 +26,7 @@ PUBLIC = {
     "bootstrap",  # as above, Bootstrap's
     "api-docs",  # the description of the API
     "docs",  # as above, for people
+    "problems",  # what an error means
     "health",  # the machine's questions; they tell nothing about a site
     "demo",  # the demo news site, served in development only
 }

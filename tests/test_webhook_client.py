@@ -20,7 +20,8 @@ NO_URL = [
     "https://news.example/" + "a" * 2_000,
 ]  # fmt: skip
 PRIVATE = [
-    "127.0.0.1", "127.1.2.3", "0.0.0.0", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254",
+    "127.0.0.1", "127.1.2.3", "0.0.0.0",  # noqa: S104 -- refused here, not listened on
+    "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254",
     "100.64.0.1", "100.100.100.200", "192.0.0.1", "192.0.0.10", "192.0.2.1", "192.88.99.1", "198.18.0.1",
     "198.51.100.1", "203.0.113.9", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255", "168.63.129.16",
     "::", "::1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "64:ff9b::7f00:1", "64:ff9b:1::7f00:1",
@@ -137,7 +138,12 @@ def test_a_proxy_of_the_environment_is_not_used(receiver, monkeypatch):
 
 @pytest.mark.parametrize(
     ("header", "low", "high"),
-    [("120", 120, 120), ("0", 0, 0), ("Wed, 21 Oct 2099 07:28:00 GMT", 1e9, 1e10), ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0)],
+    [
+        ("120", 120, 120),
+        ("0", 0, 0),
+        ("Wed, 21 Oct 2099 07:28:00 GMT", 1e9, 1e10),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
+    ],
 )  # fmt: skip
 def test_retry_after_is_read_as_seconds_or_as_a_date(receiver, header, low, high):
     receiver.answer = status(429, Retry_After=header)
@@ -151,7 +157,7 @@ def test_a_retry_after_that_is_neither_is_ignored(header):
 
 
 @pytest.mark.parametrize(
-    "answer", [slow_head, slow_body, lambda handler: time.sleep(3)], ids=["head", "body", "silence"]
+    "answer", [slow_head, slow_body, lambda _handler: time.sleep(3)], ids=["head", "body", "silence"]
 )
 def test_one_byte_now_and_then_does_not_outlast_the_deadline(receiver, answer):
     receiver.answer = answer

@@ -18,7 +18,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "serve": ("run", "serve", "Serve with gunicorn alone."),
     "worker": ("run", "worker", "Deliver events and do timed work."),
     "migrate": ("migration", "migrate", "Bring the database to this version's schema."),
-    "site": ("sites", "site", "Sites: create."),
+    "site": ("sites", "site", "Sites: create, set."),
     "key": ("sites", "key", "Site keys: create, rotate, revoke."),
     "moderator": ("moderators", "moderator", "People who review: add, role, password."),
     "score": ("score", "score", "Score texts from a file or standard input."),
@@ -30,6 +30,8 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "backup": ("care", "backup", "Copy the database while the service runs."),
     "restore": ("care", "restore", "Put a backup in the database's place."),
     "doctor": ("care", "doctor", "Look for what is broken, in plain findings."),
+    "ledger": ("ledger", "ledger", "The ledger of unlocks: verify."),
+    "reader": ("readers", "reader", "One reader: export, erase."),
     "rescore": ("rescore", "rescore", "Score stored comments again under the active model."),
 }
 

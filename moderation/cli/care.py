@@ -108,7 +108,7 @@ def _check(connection: Any, path: Path) -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
-    """Look for what is broken: settings, SQLite, database, comments, outbox, models.
+    """Look for what is broken: settings, SQLite, database, comments, outbox, ledger, models.
 
     Exit code 1 if anything is.
     """

@@ -1,4 +1,4 @@
-"""What a newcomer finds: the site “demo”, a key for it and a first moderator, made once."""
+"""What a newcomer finds: the site “demo” with its paper, a key for it and a first moderator, made once."""
 
 import secrets
 from pathlib import Path
@@ -15,10 +15,11 @@ from moderation.db import db, mark_reading
 from moderation.errors import NotFound
 from moderation.models import Site
 from moderation.services import moderators, sites
+from moderation.views.demo import seed
+from moderation.views.demo.client import KEY_FILE
 
 SITE = "demo"
 EMAIL = "editor@example.org"
-KEY_FILE = "demo_key"
 
 
 def make_demo(app: Flask) -> None:
@@ -31,6 +32,9 @@ def make_demo(app: Flask) -> None:
         password = _moderator(session, site)
         session.commit()
         db.session.remove()
+    seed.sow(app)
+    with app.app_context():
+        # Nothing of this connection may be carried into the workers that are forked next.
         db.engine.dispose()
     if password:
         click.echo("Made for you; the password is shown this once:")

@@ -9,8 +9,9 @@ from moderation.auth import SCOPES
 from moderation.cli.database import ACTOR, open_session
 from moderation.cli.thresholds import model_thresholds
 from moderation.models import ApiKey, Site
-from moderation.services import sites
+from moderation.services import sites, unlocks
 
+SITE_DEFAULTS = {"refund_hours": unlocks.REFUND_HOURS, "unlock_days": unlocks.UNLOCK_DAYS}
 _DOORS = ("api", "akismet")
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 
@@ -30,6 +31,22 @@ def create(name: str) -> None:
         click.echo(f"Made the site {made.name}. Next: replydesk key create {made.name} --scope comments")
 
 
+@site.command("set")
+@click.argument("name")
+@click.option("--time-zone", help="Where its months are counted, such as Europe/Berlin.")
+@click.option("--refund-hours", type=click.IntRange(0, 8_760), help="How long an unlock can be given back.")
+@click.option("--unlock-days", type=click.IntRange(0, 3_660), help="How long an unlock opens a post; 0: for good.")
+def set_(name: str, time_zone: str | None, refund_hours: int | None, unlock_days: int | None) -> None:
+    """Change a site; what is not named stays."""
+    figures = {"refund_hours": refund_hours, "unlock_days": unlock_days}
+    with open_session(writes=True) as session:
+        found = sites.by_name(session, name)
+        sites.configure(session, found, time_zone=time_zone, settings=figures, actor=ACTOR)
+        session.commit()
+        hours, days = (found.settings.get(of, default) for of, default in SITE_DEFAULTS.items())
+        click.echo(f"{name}: time zone {found.time_zone}, refund hours {hours}, unlock days {days}")
+
+
 @click.group()
 def key() -> None:
     """Site keys: create, rotate, revoke. A key is shown once and stored hashed."""
@@ -37,12 +54,8 @@ def key() -> None:
 
 @key.command("create")
 @click.argument("site_name", metavar="SITE")
-@click.option(
-    "--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="What it may do; repeatable."
-)
-@click.option(
-    "--door", type=click.Choice(_DOORS), default="api", help="akismet: 12 hex digits for that door."
-)
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="What it may do; repeatable.")
+@click.option("--door", type=click.Choice(_DOORS), default="api", help="akismet: 12 hex digits for that door.")
 @_json
 def create_key(site_name: str, scopes: Sequence[str], door: str, as_json: bool) -> None:
     """Make a key for SITE."""

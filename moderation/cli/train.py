@@ -13,9 +13,9 @@ from pathlib import Path
 import click
 
 from classifiers import ArtifactError
+from classifiers import data as datasets
 from classifiers import evaluate as evaluation
 from classifiers import train as training
-from classifiers import data as datasets
 from classifiers.data import DataError, TrainingRow
 from moderation.cli.database import on_terminal, open_session
 from moderation.cli.model_files import load_model, resolve_model

@@ -56,7 +56,7 @@ class PlanVersion(Base):
     rollover_cap: Mapped[int] = mapped_column(default=0)
     trial_days: Mapped[int] = mapped_column(default=0)
     grace_days: Mapped[int] = mapped_column(default=0)
-    # {"all": true} or {"sections": [...], "tags": [...]}
+    # Everything ("all"), or the sections and tags that are named.
     opens: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 

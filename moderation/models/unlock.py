@@ -138,7 +138,8 @@ FOR EACH ROW EXECUTE FUNCTION ledger_entry_follow()""",
 
 def _attach(dialect: str, event: str, statements: tuple[str, ...]) -> None:
     for statement in statements:
-        sa.event.listen(LedgerEntry.__table__, event, sa.DDL(statement).execute_if(dialect=dialect))
+        ddl = sa.DDL(statement)  # type: ignore[no-untyped-call]  # SQLAlchemy gives it no types
+        sa.event.listen(LedgerEntry.__table__, event, ddl.execute_if(dialect=dialect))
 
 
 _attach("sqlite", "after_create", SQLITE_GUARDS)

@@ -10,7 +10,7 @@ from webargs.flaskparser import FlaskParser
 from moderation.errors import Invalid, Malformed
 
 MAX_COMBINING_RUN = 30
-_HOSTILE = re.compile(r"[\x00\ud800-\udfff]")
+HOSTILE = re.compile(r"[\x00\ud800-\udfff]")
 # Thai, Hebrew or Vietnamese stack four marks at the most; hundreds are an attack on the page.
 _MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 _STACKED = re.compile(f"[{_MARKS}]{{{MAX_COMBINING_RUN + 1}}}")
@@ -34,7 +34,7 @@ class Text(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
-        if _HOSTILE.search(text):
+        if HOSTILE.search(text):
             raise ValidationError("Holds a NUL or half of a surrogate pair, which is no text.")
         if _STACKED.search(text):
             raise ValidationError(f"Holds more than {MAX_COMBINING_RUN} combining marks in a row.")
@@ -79,15 +79,10 @@ class BodyParser(FlaskParser):
         except (ValueError, RecursionError):
             raise Malformed("The body is not a JSON document in UTF-8.") from None
 
-    def handle_error(
-        self, error: Any, req: Any, schema: Any, *, error_status_code: Any, error_headers: Any
-    ) -> Any:
+    def handle_error(self, error: Any, req: Any, schema: Any, *, error_status_code: Any, error_headers: Any) -> Any:
         messages = error.messages
         location = next(iter(messages))
         if location == "query":
-            rows = [
-                {"parameter": str(name)[:100], "detail": str(text[0])}
-                for name, text in messages["query"].items()
-            ]
+            rows = [{"parameter": str(name)[:100], "detail": str(text[0])} for name, text in messages["query"].items()]
             raise Invalid(rows)
         raise ValidationError(messages[location])

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from moderation.models import Comment, Decision, Delivery, Event, Post, Site
+from moderation.services import ledger_check
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ def examine(session: Session) -> Iterator[Finding]:
     yield Finding("threads", _threads(session))
     yield Finding("outbox", _outbox(session))
     yield Finding("policies", _policies(session))
+    yield Finding("ledger", ledger_check.faults(session))
 
 
 def _integrity(session: Session) -> list[str]:
@@ -51,9 +53,7 @@ def _comments(session: Session) -> list[str]:
     wrong = (
         sa.select(Comment.id)
         .outerjoin(last, last.c.comment_id == Comment.id)
-        .outerjoin(
-            Decision, sa.and_(Decision.comment_id == Comment.id, Decision.comment_version == last.c.version)
-        )
+        .outerjoin(Decision, sa.and_(Decision.comment_id == Comment.id, Decision.comment_version == last.c.version))
         .where(
             sa.or_(
                 Decision.id.is_(None),
@@ -80,9 +80,7 @@ def _threads(session: Session) -> list[str]:
         )
         .limit(20)
     )
-    lost = sa.select(Comment.id).outerjoin(
-        Post, sa.and_(Post.site_id == Comment.site_id, Post.id == Comment.post_id)
-    )
+    lost = sa.select(Comment.id).outerjoin(Post, sa.and_(Post.site_id == Comment.site_id, Post.id == Comment.post_id))
     return [f"Comment {id} hangs in another thread than its parent." for id in session.scalars(wrong)] + [
         f"Comment {id} belongs to a post that is gone."
         for id in session.scalars(lost.where(Post.id.is_(None)).limit(20))

@@ -14,33 +14,46 @@ from moderation.services import accounts, audit, ledger
 
 def give(
     session: Session, site: Site, reader_id: str, data: Mapping[str, Any], *, actor: str
-) -> tuple[Grant, Allowance, bool]:
-    """Credit a grant once; return it, the account and whether it is new.
+) -> tuple[dict[str, Any], bool]:
+    """Credit a grant once; return it and whether it is new.
 
-    The same kind and reference with the same content credits nothing; with another, ``Conflict``.
+    The same kind and reference with the same content credits nothing, not even after it has run out; with
+    another, ``Conflict``.
     """
     now = utc_now()
-    if data["expires_at"] is not None and data["expires_at"] <= now:
-        raise Invalid.field("expires_at", "Must lie in the future.")
     with accounts.held(session, site, reader_id, now=now) as allowance:
+        known = _known(session, site, allowance, data)
+        if known is not None:
+            return describe(known, allowance.unlocks_left), False
+        if data["expires_at"] is not None and data["expires_at"] <= now:
+            raise Invalid.field("expires_at", "Must lie in the future.")
         id = ledger.credit(
             session, allowance, data["unlocks"], data["kind"], now=now, reference=data["reference"],
             expires_at=data["expires_at"],
         )  # fmt: skip
         if id is None:
-            return _known(session, site, allowance, data), allowance, False
+            raise Conflict("Another request gave the same grant at the same moment; ask again.")
         audit.record(session, site_id=site.id, actor=actor, action="grant.created", subject=allowance.id,
                      grant=id, kind=data["kind"], unlocks=data["unlocks"], reason=data["reason"])  # fmt: skip
-        return session.get_one(Grant, id), allowance, True
+        return describe(session.get_one(Grant, id), allowance.unlocks_left), True
 
 
-def _known(session: Session, site: Site, allowance: Allowance, data: Mapping[str, Any]) -> Grant:
+def _known(session: Session, site: Site, allowance: Allowance, data: Mapping[str, Any]) -> Grant | None:
+    if data["reference"] is None:
+        return None
     named = sa.and_(Grant.kind == data["kind"], Grant.reference == data["reference"])
-    known = session.scalars(sa.select(Grant).where(Grant.site_id == site.id, named)).one()
+    known = session.scalar(sa.select(Grant).where(Grant.site_id == site.id, named))
+    if known is None:
+        return None
     content = (known.allowance_id, known.unlocks, known.expires_at)
     if content != (allowance.id, data["unlocks"], data["expires_at"]):
         raise Conflict(f"The {known.kind} “{known.reference}” was granted before with another content.", id=known.id)
     return known
+
+
+def describe(grant: Grant, unlock_left: int) -> dict[str, Any]:
+    names = ("id", "unlocks", "kind", "reference", "expires_at", "created_at")
+    return {name: getattr(grant, name) for name in names} | {"unlock_left": unlock_left}
 
 
 def of_period(

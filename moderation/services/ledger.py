@@ -127,10 +127,17 @@ def _expire(session: Session, allowance: Allowance, lot: Lot, unlocks: int, now:
 
 
 def open_lots(session: Session, allowance_id: str) -> list[Lot]:
-    """The grants that still hold something, with all of the subscription periods that they touch."""
+    """The grants that still hold something, with all of the subscription periods that they touch.
+
+    Those are the first period that still holds something, the one before it and all after it: what is over
+    for good stays out, so that an account does not grow slower with every period.
+    """
     columns = [Grant.__table__.c[name] for name in Lot.COLUMNS]
     mine = sa.select(*columns).where(Grant.allowance_id == allowance_id)
-    living = sa.or_(Grant.unlocks_left > 0, Grant.subscription_id.is_not(None))
+    held = sa.orm.aliased(Grant)
+    same = sa.and_(held.subscription_id == Grant.subscription_id, held.unlocks_left > 0)
+    first = sa.select(sa.func.min(held.period)).where(same).scalar_subquery()
+    living = sa.or_(Grant.unlocks_left > 0, Grant.period >= first - 1)
     return [Lot(*row) for row in session.execute(mine.where(living).order_by(*_BY_EXPIRY))]
 
 
@@ -161,9 +168,30 @@ def announce(
 
 
 def page(
-    session: Session, allowance_id: str, *, after: int, limit: int
+    session: Session, allowance: Allowance, *, after: int, limit: int, now: datetime
 ) -> tuple[Sequence[LedgerEntry], int | None]:
-    """Return entries, oldest first, and the sequence to go on from."""
-    query = sa.select(LedgerEntry).where(LedgerEntry.allowance_id == allowance_id, LedgerEntry.sequence > after)
-    found = session.scalars(query.order_by(LedgerEntry.sequence).limit(limit + 1)).all()
+    """Return entries, oldest first, and the sequence to go on from.
+
+    What has run out by ``now`` stands there too, as the worker will write it.
+    """
+    mine = sa.and_(LedgerEntry.allowance_id == allowance.id, LedgerEntry.sequence > after)
+    query = sa.select(LedgerEntry).where(mine).order_by(LedgerEntry.sequence)
+    found = list(session.scalars(query.limit(limit + 1)))
+    if len(found) <= limit:
+        found += [entry for entry in _unwritten(session, allowance, now) if entry.sequence > after]
     return found[:limit], found[limit - 1].sequence if len(found) > limit else None
+
+
+def _unwritten(session: Session, allowance: Allowance, now: datetime) -> list[LedgerEntry]:
+    if allowance.due_at is None or allowance.due_at > now:
+        return []
+    balance, entries = allowance.unlocks_left, []
+    for number, step in enumerate(lots.steps_due(open_lots(session, allowance.id), now), 1):
+        balance += step.unlocks
+        entry = LedgerEntry(
+            allowance_id=allowance.id, sequence=allowance.sequence + number, unlocks=step.unlocks,
+            kind="grant" if step.unlocks > 0 else "expiry", reference=step.lot.reference, balance=balance,
+            created_at=now,
+        )  # fmt: skip
+        entries.append(entry)
+    return entries

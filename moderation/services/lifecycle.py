@@ -44,11 +44,11 @@ TRANSITIONS = (
     Transition(_H.START, None, _S.ACTIVE, "otherwise"),
     Transition(_H.START, _S.ENDED, _S.ACTIVE, "as a new subscription, without a trial"),
     Transition(_H.START, _S.CANCELING, _S.ACTIVE, "the new period follows the paid one"),
-    Transition(_H.START, _S.PAST_DUE, _S.ACTIVE, "the new period follows the paid one"),
-    Transition(_H.START, _S.PAUSED, _S.ACTIVE, "the new period follows the paid one, or begins now if that is over"),
+    Transition(_H.START, _S.PAST_DUE, _S.ACTIVE, "the new period follows the paid one, or begins now"),
+    Transition(_H.START, _S.PAUSED, _S.ACTIVE, "the new period follows the paid one, or begins now"),
     Transition(_H.RENEW, _S.TRIALING, _S.ACTIVE, "the paid period follows the trial"),
     Transition(_H.RENEW, _S.ACTIVE, _S.ACTIVE, "one more period"),
-    Transition(_H.RENEW, _S.PAST_DUE, _S.ACTIVE, "one more period, from the end of the last"),
+    Transition(_H.RENEW, _S.PAST_DUE, _S.ACTIVE, "one more period, from the end of the last or from now"),
     Transition(_H.RENEW, _S.PAUSED, _S.ACTIVE, "one more period, from now if the last is over"),
     Transition(_H.RENEW, _S.CANCELING, _S.CANCELING, "one more period, and still no further one"),
     Transition(_H.CANCEL, _S.TRIALING, _S.CANCELING, "access stays until the trial ends"),
@@ -77,7 +77,7 @@ TRANSITIONS = (
 )
 _ALLOWED = {(row.happening, row.old, row.new) for row in TRANSITIONS}
 _POSSIBLE = {(row.happening, row.old) for row in TRANSITIONS}
-NO_GRACE = (State.CANCELING, State.PAUSED, State.ENDED)
+NO_GRACE = (State.CANCELING, State.PAUSED)
 
 
 class Step(NamedTuple):
@@ -135,7 +135,11 @@ def turn(
     if (happening, old, new) not in _ALLOWED:
         refuse(happening, old, "")
     subscription.state = new
-    subscription.access_until = _access_until(session, subscription)
+    if new is State.ENDED:
+        # What grace has given stays in the record.
+        subscription.access_until = min(subscription.access_until or at, at)
+    else:
+        subscription.access_until = _access_until(session, subscription)
     if not is_new:
         subscription.version += 1
     if new is State.ENDED:

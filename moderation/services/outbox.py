@@ -49,6 +49,23 @@ def emit(session: Session, *, site_id: str, type: str, data: Mapping[str, Any]) 
     return id
 
 
+def forget_reader(session: Session, site_id: str, reader_id: str, alias: str) -> None:
+    """Put ``alias`` in the reader's place in every event of the site, and leave out reasons, which may quote.
+
+    What is sent or replayed after that has other bytes than before: an erasure is the one thing that may.
+    """
+    said = f'"reader_id":{_serialise(reader_id)}'
+    mine = sa.and_(Event.site_id == site_id, Event.body.contains(said, autoescape=True))
+    for event in session.scalars(sa.select(Event).where(mine)).all():
+        body = json.loads(event.body)
+        # The search on SQLite does not tell upper case from lower.
+        if body["data"].get("reader_id") != reader_id:
+            continue
+        blanks: dict[str, Any] = {"reasons": []} if "reasons" in body["data"] else {}
+        event.body = _serialise(body | {"data": body["data"] | {"reader_id": alias} | blanks})
+    session.flush()
+
+
 def _serialise(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_iso)
 

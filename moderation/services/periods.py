@@ -15,7 +15,11 @@ def end(anchor: datetime, period: str | int | None, count: int, *, zone: str) ->
     """
     if period is None:
         return None
-    moment = _months_later(anchor, count, zone) if period == "month" else anchor + timedelta(days=int(period) * count)
+    days = 28 * count if period == "month" else int(period) * count
+    # Asked before anything is added: no calendar knows what lies behind its last year.
+    if days >= (LATEST - anchor).days:
+        return LATEST
+    moment = _months_later(anchor, count, zone) if period == "month" else anchor + timedelta(days=days)
     return min(moment, LATEST)
 
 

@@ -1,16 +1,18 @@
 """Plans: every version is kept, because a reader keeps the one bought."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from moderation.errors import NotFound
+from moderation.errors import Invalid, NotFound
 from moderation.models import Plan, PlanVersion, Site, insert_missing, utc_now
 from moderation.services import audit
 
 EVERYTHING: Mapping[str, Any] = {"all": True}
 NOTHING: Mapping[str, Any] = {"sections": [], "tags": []}
+MOST_NAME = 100
 _DEFAULTS: Mapping[str, Any] = {"unlocks": 0, "rollover_cap": 0, "trial_days": 0, "grace_days": 0}
 
 
@@ -22,10 +24,22 @@ def get(session: Session, site_id: str, name: str) -> PlanVersion:
     return session.get_one(PlanVersion, (site_id, name, plan.version))
 
 
-def save(
-    session: Session, site: Site, name: str, data: Mapping[str, Any], *, actor: str
-) -> tuple[PlanVersion, bool]:
+def page(session: Session, site_id: str, *, after: str | None, limit: int) -> tuple[Sequence[PlanVersion], str | None]:
+    """Return the plans that are sold, by name, and the name to go on from."""
+    sold = sa.and_(
+        Plan.site_id == PlanVersion.site_id, Plan.name == PlanVersion.name, Plan.version == PlanVersion.version
+    )
+    query = sa.select(PlanVersion).join(Plan, sold).where(Plan.site_id == site_id, Plan.retired_at.is_(None))
+    if after is not None:
+        query = query.where(Plan.name > after)
+    found = session.scalars(query.order_by(Plan.name).limit(limit + 1)).all()
+    return found[:limit], found[limit - 1].name if len(found) > limit else None
+
+
+def save(session: Session, site: Site, name: str, data: Mapping[str, Any], *, actor: str) -> tuple[PlanVersion, bool]:
     """Sell the plan in this form from now on; return it and whether the plan is new. No change, no version."""
+    if len(name) > MOST_NAME or data.get("name", name) != name:
+        raise Invalid.field("name", f"Is another one than the address names, or longer than {MOST_NAME} characters.")
     wanted = _complete(data)
     plan = session.get(Plan, (site.id, name), with_for_update=True)
     new = plan is None
@@ -38,14 +52,21 @@ def save(
         if plan.retired_at is None:
             return known, False
         plan.retired_at = None
+        _record(session, site, known, actor)
         return known, True
     plan.version += 1
     version = PlanVersion(site_id=site.id, name=name, version=plan.version, **wanted)
     new, plan.retired_at = new or plan.retired_at is not None, None
     session.add(version)
-    session.flush()
-    audit.record(session, site_id=site.id, actor=actor, action="plan.saved", subject=name, version=plan.version)
+    _record(session, site, version, actor)
     return version, new
+
+
+def _record(session: Session, site: Site, version: PlanVersion, actor: str) -> None:
+    session.flush()
+    audit.record(
+        session, site_id=site.id, actor=actor, action="plan.saved", subject=version.name, version=version.version
+    )
 
 
 def retire(session: Session, site: Site, name: str, *, actor: str) -> None:

@@ -5,11 +5,12 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
+from zoneinfo import available_timezones
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from moderation.errors import Conflict, NotFound
+from moderation.errors import Conflict, Invalid, NotFound
 from moderation.models import ApiKey, Site, utc_now
 from moderation.services import audit, policies
 
@@ -44,6 +45,21 @@ def by_name(session: Session, name: str) -> Site:
     return site
 
 
+def configure(
+    session: Session, site: Site, *, time_zone: str | None, settings: Mapping[str, int | None], actor: str
+) -> None:
+    """Change what is not None: the time zone in which months are counted, and figures of the site's settings."""
+    if time_zone is not None and time_zone not in available_timezones():
+        raise Invalid.field("time_zone", f"“{time_zone}” is no time zone; write one such as Europe/Berlin.")
+    said = {name: value for name, value in settings.items() if value is not None}
+    site.time_zone = time_zone or site.time_zone
+    # A new object: the old one's own change would go unnoticed.
+    site.settings = {**site.settings, **said}
+    session.flush()
+    told = said | ({"time_zone": time_zone} if time_zone else {})
+    audit.record(session, site_id=site.id, actor=actor, action="site.configured", subject=site.id, **told)
+
+
 def create_key(
     session: Session, site: Site, *, scopes: Sequence[str], actor: str, door: str = "api"
 ) -> tuple[ApiKey, str]:
@@ -56,9 +72,7 @@ def create_key(
     )  # fmt: skip
     session.add(key)
     session.flush()
-    audit.record(
-        session, site_id=site.id, actor=actor, action="key.created", subject=key.id, scopes=key.scopes
-    )
+    audit.record(session, site_id=site.id, actor=actor, action="key.created", subject=key.id, scopes=key.scopes)
     return key, text
 
 

@@ -33,6 +33,15 @@ def _held(
         yield allowance, subscription
 
 
+def get(session: Session, site_id: str, reader_id: str) -> dict[str, Any]:
+    """Return the living subscription, or the last that ended; ``NotFound`` where there never was one."""
+    now, allowance = utc_now(), accounts.find(session, site_id, reader_id)
+    subscription = lifecycle.of_allowance(session, allowance.id) if allowance else None
+    if allowance is None or subscription is None:
+        raise NotFound("This reader has no subscription.")
+    return describe(subscription, now) | {"unlock_left": ledger.left_at(session, allowance, now)}
+
+
 def start(session: Session, site: Site, reader_id: str, plan: str, *, actor: str) -> tuple[dict[str, Any], bool]:
     """Begin a subscription, or a further period of one that is ending; return it and whether it is a new one.
 
@@ -70,9 +79,7 @@ def _begin(
     session.add(subscription)
     session.flush()
     old = last.state if last else None
-    lifecycle.turn(
-        session, allowance, subscription, Happening.START, new, at=now, actor=actor, is_new=True, old=old
-    )
+    lifecycle.turn(session, allowance, subscription, Happening.START, new, at=now, actor=actor, is_new=True, old=old)
     return subscription
 
 
@@ -83,7 +90,7 @@ def renew(
     now = utc_now()
     with accounts.held(session, site, reader_id, now=now) as allowance:
         subscription = lifecycle.of_allowance(session, allowance.id)
-        if subscription and reference and _paid_before(session, subscription, reference):
+        if subscription and reference and _paid_before(session, allowance, reference):
             return describe(subscription, now) | {"unlock_left": allowance.unlocks_left}, False
         lifecycle.check(Happening.RENEW, subscription)
         if subscription is None:
@@ -91,9 +98,7 @@ def renew(
         version = lifecycle.version_of(session, subscription)
         _extend(site, subscription, version, now)
         new = State.CANCELING if subscription.state is State.CANCELING else State.ACTIVE
-        lifecycle.turn(
-            session, allowance, subscription, Happening.RENEW, new, at=now, actor=actor, reference=reference
-        )
+        lifecycle.turn(session, allowance, subscription, Happening.RENEW, new, at=now, actor=actor, reference=reference)
         _grant(session, allowance, subscription, version, now)
         return describe(subscription, now) | {"unlock_left": allowance.unlocks_left}, True
 
@@ -148,9 +153,7 @@ def change(session: Session, site: Site, reader_id: str, plan: str, *, actor: st
             _count_one_more(site, subscription, version)
         elif version.period is None and subscription.state is State.ACTIVE:
             subscription.paid_until = None
-        lifecycle.turn(
-            session, allowance, subscription, Happening.CHANGE, subscription.state, at=now, actor=actor
-        )
+        lifecycle.turn(session, allowance, subscription, Happening.CHANGE, subscription.state, at=now, actor=actor)
         _grant(session, allowance, subscription, version, now)
         return describe(subscription, now) | {"unlock_left": allowance.unlocks_left}
 
@@ -165,7 +168,21 @@ def history(session: Session, site_id: str, reader_id: str) -> list[Subscription
         .join(Subscription, Subscription.id == SubscriptionTransition.subscription_id)
         .where(Subscription.allowance_id == allowance.id)
     )
-    return list(session.scalars(query.order_by(Subscription.id, SubscriptionTransition.version)))
+    written = session.scalars(query.order_by(Subscription.id, SubscriptionTransition.version))
+    living = lifecycle.of_allowance(session, allowance.id)
+    return [*written, *(_unwritten(living, utc_now()) if living else ())]
+
+
+def _unwritten(subscription: Subscription, now: datetime) -> Iterator[SubscriptionTransition]:
+    """What time has brought and the worker will write."""
+    old = subscription.state
+    for number, step in enumerate(lifecycle.clock_steps(subscription, now), 1):
+        yield SubscriptionTransition(
+            subscription_id=subscription.id, version=subscription.version + number, event=step.happening,
+            old_state=old, new_state=step.new, plan=subscription.plan, plan_version=subscription.plan_version,
+            paid_until=subscription.paid_until, cause=accounts.CLOCK, actor=accounts.CLOCK, effective_at=step.at,
+        )  # fmt: skip
+        old = step.new
 
 
 def describe(subscription: Subscription, now: datetime) -> dict[str, Any]:
@@ -195,6 +212,10 @@ def _extend(site: Site, subscription: Subscription, version: PlanVersion, now: d
         subscription.anchored_at = paid if follows and paid else now
         subscription.anchor_period = subscription.period
     _count_one_more(site, subscription, version)
+    if subscription.paid_until is not None and subscription.paid_until <= now:
+        # A period that was over before it was paid would be money for nothing.
+        subscription.anchored_at, subscription.anchor_period = now, subscription.period - 1
+        subscription.paid_until = periods.end(now, version.period, 1, zone=site.time_zone)
 
 
 def _count_one_more(site: Site, subscription: Subscription, version: PlanVersion) -> None:
@@ -211,8 +232,11 @@ def _grant(
     ledger.settle(session, allowance, now)
 
 
-def _paid_before(session: Session, subscription: Subscription, reference: str) -> bool:
-    row = sa.select(SubscriptionTransition.version).where(
-        SubscriptionTransition.subscription_id == subscription.id, SubscriptionTransition.reference == reference
+def _paid_before(session: Session, allowance: Allowance, reference: str) -> bool:
+    # Under an ended subscription too: a provider tells an old payment again long after a new beginning.
+    row = (
+        sa.select(SubscriptionTransition.version)
+        .join(Subscription, Subscription.id == SubscriptionTransition.subscription_id)
+        .where(Subscription.allowance_id == allowance.id, SubscriptionTransition.reference == reference)
     )
-    return session.scalar(row) is not None
+    return session.scalars(row).first() is not None

@@ -9,10 +9,12 @@ from sqlalchemy.orm import Session
 
 from moderation.errors import NotFound, StateForbids
 from moderation.ids import new_id
-from moderation.models import Allowance, Site, Unlock, utc_now
+from moderation.models import Allowance, LedgerEntry, Site, Unlock, utc_now
 from moderation.services import accounts, audit, ledger, outbox
 
 REFUND_HOURS = 24
+# For good.
+UNLOCK_DAYS = 0
 
 
 def unlock(session: Session, site: Site, reader_id: str, post_id: str, *, actor: str) -> tuple[dict[str, Any], bool]:
@@ -77,6 +79,16 @@ def page(
     return _described(found[:limit], left), found[limit - 1].id if len(found) > limit else None
 
 
+def ledger_page(
+    session: Session, site_id: str, reader_id: str, *, after: int, limit: int
+) -> tuple[Sequence[LedgerEntry], int | None]:
+    """Return the ledger of the reader's account, oldest first, and the sequence to go on from."""
+    allowance = accounts.find(session, site_id, reader_id)
+    if allowance is None:
+        return [], None
+    return ledger.page(session, allowance, after=after, limit=limit, now=utc_now())
+
+
 def describe(opened: Unlock, unlock_left: int) -> dict[str, Any]:
     names = ("id", "post_id", "unlocked_at", "expires_at")
     return {name: getattr(opened, name) for name in names} | {"unlock_left": unlock_left}
@@ -96,7 +108,7 @@ def _open(opened: Unlock, now: datetime) -> bool:
 
 
 def _ends(site: Site, now: datetime) -> datetime | None:
-    days = _number(site, "unlock_days", 0)
+    days = _number(site, "unlock_days", UNLOCK_DAYS)
     return now + timedelta(days=days) if days else None
 
 

@@ -4,14 +4,51 @@ from collections.abc import Callable, Sequence
 
 from flask import Flask
 
-from moderation.views import comments, decisions, events, health, policy, queue, review, score, security, threads, webhooks
+from moderation.views import (
+    comments,
+    decisions,
+    demo,
+    docs,
+    events,
+    health,
+    plans,
+    policy,
+    posts,
+    problems,
+    queue,
+    readers,
+    review,
+    score,
+    security,
+    subscriptions,
+    threads,
+    unlocks,
+    webhooks,
+)
 from moderation.views.blueprint import Blueprint
 
 # The JSON API: in the OpenAPI document, guarded by keys.
-API: Sequence[Blueprint] = (comments.bp, decisions.bp, queue.bp, threads.bp, score.bp, policy.bp, webhooks.bp, events.bp)
+API: Sequence[Blueprint] = (
+    comments.bp,
+    decisions.bp,
+    queue.bp,
+    threads.bp,
+    posts.bp,
+    score.bp,
+    readers.bp,
+    unlocks.bp,
+    subscriptions.bp,
+    plans.bp,
+    policy.bp,
+    webhooks.bp,
+    events.bp,
+)
 # Everything else: each is called with the app.
 PAGES: Sequence[Callable[[Flask], None]] = (
     security.install,
     lambda app: app.register_blueprint(health.bp),
+    lambda app: app.register_blueprint(docs.bp),
+    lambda app: app.register_blueprint(problems.bp),
     review.install,
+    demo.install,
 )

@@ -8,6 +8,9 @@ from typing import Any
 from flask import request
 
 from moderation.errors import CursorInvalid, PreconditionRequired, StaleVersion
+from moderation.schemas.base import HOSTILE
+
+LARGEST = 2**63 - 1
 
 
 def encode_cursor(position: list[Any] | None) -> str | None:
@@ -25,9 +28,17 @@ def decode_cursor(cursor: str | None, *types: type) -> list[Any] | None:
         position = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError):
         position = None
-    if not isinstance(position, list) or [type(value) for value in position] != list(types):
+    known = isinstance(position, list) and [type(value) for value in position] == list(types)
+    if not known or not all(map(_can_be_asked_for, position)):
         raise CursorInvalid("Use next_cursor as it came, for the same list.")
     return position
+
+
+def _can_be_asked_for(value: Any) -> bool:
+    """Whether a database can look for it: no half characters, and no number that fits in no column."""
+    if isinstance(value, str):
+        return not HOSTILE.search(value)
+    return not isinstance(value, int) or 0 <= value <= LARGEST
 
 
 def decode_id(cursor: str | None) -> str | None:

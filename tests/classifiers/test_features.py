@@ -1,5 +1,7 @@
 """Texts to hashed n-grams."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,7 +20,7 @@ def rows_of(texts):
 def grams_by_hand(text):
     """The n-grams of a canonical text, cut out one by one."""
     words = text.split(" ")
-    pairs = [f"{a} {b}" for a, b in zip(words, words[1:], strict=False)]
+    pairs = [f"{a} {b}" for a, b in pairwise(words)]
     inside = [
         f" {word} "[start : start + size]
         for word in words
@@ -131,7 +133,9 @@ class TestSurface:
     def test_names_what_the_words_do_not_say(self, text, name):
         assert name in surface.names(text)
 
-    @pytest.mark.parametrize("text", ["In 2019 we paid a lot.", "The end.Next one", "I met 12 people, 3 of them twice."])
+    @pytest.mark.parametrize(
+        "text", ["In 2019 we paid a lot.", "The end.Next one", "I met 12 people, 3 of them twice."]
+    )
     def test_ordinary_figures_and_full_stops_are_neither_contacts_nor_links(self, text):
         assert not {"phone", "money", "mail", "link bare", "link web", "digits"} & set(surface.names(text))
 

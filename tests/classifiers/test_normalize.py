@@ -56,7 +56,9 @@ def test_accents_make_no_other_word(text):
 
 
 def test_words_of_another_script_stay_in_it():
-    assert canonical("\u043f\u0440\u0438\u0432\u0435\u0442 \u043c\u0438\u0440") == "\u043f\u0440\u0438\u0432\u0435\u0442 \u043c\u0438\u0440"
+    greeting = "\u043f\u0440\u0438\u0432\u0435\u0442 \u043c\u0438\u0440"
+
+    assert canonical(greeting) == greeting
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "?!", "\u200b", "\ud800"])
@@ -68,7 +70,9 @@ def test_a_text_without_words_is_one_word_of_its_own(text):
 TRICKY = st.text(
     alphabet=st.one_of(
         st.characters(),
-        st.sampled_from("aab cdeilot 013@$*!.-_'&;#<>\u0430\u0435\u0456\u03bf\u200b\u0301\U0001f600\u2019\xdf\ufb01\u0130"),
+        st.sampled_from(
+            "aab cdeilot 013@$*!.-_'&;#<>\u0430\u0435\u0456\u03bf\u200b\u0301\U0001f600\u2019\xdf\ufb01\u0130"
+        ),
     ),
     max_size=60,
 )

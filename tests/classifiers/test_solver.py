@@ -35,7 +35,7 @@ def test_finds_the_weights_that_scikit_learn_finds():
 
 
 def test_a_word_that_means_another_thing_elsewhere_keeps_its_meaning_here():
-    # The first word is bad here and good elsewhere, where there are three times as many rows; the second is bad in both.
+    # The first word is bad here and good elsewhere, where three times as many rows are; the second is bad in both.
     here = [[1, 0], [0, 0], [0, 1]] * 10
     elsewhere = [[1, 0], [0, 0], [0, 1]] * 30
     targets = [1, 0, 1] * 10 + [0, 1, 1] * 30

@@ -25,8 +25,7 @@ ADVERTS = [f"moonbeam tokens {what}, ask Lara" for what in ("pay my rent", "doub
 
 def write(file, rows):
     names = ("text", "toxicity", "insult", "spam")
-    opened = gzip.open(file, "wt", newline="") if file.suffix == ".gz" else file.open("w", newline="")
-    with opened as stream:
+    with gzip.open(file, "wt", newline="") if file.suffix == ".gz" else file.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(names)
         writer.writerows([[row.text, *(row.labels.get(name, "") for name in names[1:])] for row in rows])
@@ -51,8 +50,8 @@ def test_a_model_learns_what_the_rows_say(tiny):
         ["your cousin is a pathetic moron", "free casino pills at www.pills.example", "we had a decent talk"]
     )
 
-    assert scores[0, TOXICITY] > 0.8 > 0.2 > scores[0, SPAM]
-    assert scores[1, SPAM] > 0.8 > 0.2 > scores[1, TOXICITY]
+    assert min(scores[0, TOXICITY], scores[1, SPAM]) > 0.8
+    assert max(scores[0, SPAM], scores[1, TOXICITY]) < 0.2
     assert scores[2, [TOXICITY, SPAM]].max() < 0.2
 
 
@@ -120,14 +119,19 @@ class TestDecisions:
         train([file], tmp_path / "plain")
         train([file], tmp_path / "taught", extra_rows=decisions())
 
-        assert score(tmp_path / "plain", JOKES[3:], TOXICITY)[0] > 0.5 > score(tmp_path / "taught", JOKES[3:], TOXICITY)[0]
+        plain, taught = (score(tmp_path / name, JOKES[3:], TOXICITY)[0] for name in ("plain", "taught"))
+        assert plain > 0.5 > taught
         assert score(tmp_path / "taught", ADVERTS[3:], SPAM)[0] > 0.5
 
     def test_move_a_base_model_without_its_data(self, tiny_path, tmp_path):
         train([], tmp_path / "taught", extra_rows=decisions(), base=tiny_path)
 
-        assert score(tiny_path, JOKES[3:], TOXICITY)[0] > 0.5 > score(tmp_path / "taught", JOKES[3:], TOXICITY)[0]
-        assert score(tmp_path / "taught", ADVERTS[3:], SPAM)[0] > 0.5 > score(tiny_path, ADVERTS[3:], SPAM)[0]
+        before, after = (
+            (score(path, JOKES[3:], TOXICITY)[0], score(path, ADVERTS[3:], SPAM)[0])
+            for path in (tiny_path, tmp_path / "taught")
+        )
+        assert after[0] < before[0] / 2
+        assert after[1] > 0.5 > before[1]
 
     def test_leave_what_the_base_knew_well(self, tiny_path, tmp_path):
         rows = synthetic_rows(120, seed=9)
@@ -156,7 +160,7 @@ class TestDecisions:
 
         assert (tmp_path / "same" / "weights.npy").read_bytes() == (tiny_path / "weights.npy").read_bytes()
 
-    def test_on_a_damaged_base_are_refused(self, tiny_path, tmp_path):
+    def test_on_a_damaged_base_are_refused(self, tmp_path):
         with pytest.raises(ArtifactError, match="is missing"):
             train([], tmp_path / "model", extra_rows=decisions(), base=tmp_path)
 
@@ -189,7 +193,10 @@ class TestRefused:
 @pytest.mark.slow
 def test_a_training_killed_at_any_moment_leaves_nothing_that_loads(tmp_path):
     file = write(tmp_path / "rows.csv", synthetic_rows(3_000))
-    script = "import sys; from pathlib import Path; from classifiers.train import train; train([Path(sys.argv[1])], Path(sys.argv[2]))"
+    script = (
+        "import sys; from pathlib import Path; from classifiers.train import train; "
+        "train([Path(sys.argv[1])], Path(sys.argv[2]))"
+    )
     for number, seconds in enumerate((0.7, 1.1, 1.5)):
         out = tmp_path / f"model{number}"
         process = subprocess.Popen([sys.executable, "-c", script, file, out], env={**os.environ, "PYTHONPATH": "."})

@@ -1,0 +1,104 @@
+"""Readers' unlocks, grants, access and what is held on them, as sites send and read them."""
+
+from marshmallow import Schema, fields, validate
+
+from moderation.schemas.base import Instant, StrictSchema, Text
+from moderation.schemas.plans import MAX_UNLOCKS
+from moderation.schemas.subscriptions import SubscriptionOut
+
+GRANT_KINDS = ("bundle", "gift", "goodwill", "refund", "import")
+
+
+class AccessQuery(StrictSchema):
+    post_id = Text(required=True, least=1, most=255)
+
+
+class AccessOut(Schema):
+    allowed = fields.Boolean()
+    because = fields.String(validate=validate.OneOf(["free_post", "subscription", "unlocked", "meter", "none"]))
+    unlock_left = fields.Integer()
+    until = Instant(allow_none=True, metadata={"description": "When this access ends; null: not by itself."})
+
+
+class StandingOut(Schema):
+    banned = fields.Boolean()
+    banned_until = Instant(allow_none=True, metadata={"description": "Null for a ban until it is lifted."})
+    ban_reason = fields.String()
+    premoderated = fields.Boolean()
+
+
+class ReaderOut(Schema):
+    reader_id = fields.String()
+    unlock_left = fields.Integer()
+    subscription = fields.Nested(SubscriptionOut, allow_none=True)
+    standing = fields.Nested(StandingOut)
+
+
+class UnlockIn(StrictSchema):
+    post_id = Text(required=True, least=1, most=255)
+
+
+class UnlockOut(Schema):
+    id = fields.String()
+    post_id = fields.String()
+    unlock_left = fields.Integer()
+    unlocked_at = Instant()
+    expires_at = Instant(allow_none=True)
+
+
+class UnlockPageOut(Schema):
+    items = fields.List(fields.Nested(UnlockOut))
+    next_cursor = fields.String(allow_none=True)
+
+
+class GrantIn(StrictSchema):
+    unlocks = fields.Integer(required=True, strict=True, validate=validate.Range(1, MAX_UNLOCKS))
+    kind = fields.String(required=True, validate=validate.OneOf(GRANT_KINDS))
+    reference = Text(
+        least=1, most=255, allow_none=True, load_default=None,
+        metadata={"description": "The order's own name, not the reader's: it stays in the ledger."},
+    )  # fmt: skip
+    expires_at = Instant(allow_none=True, load_default=None)
+    reason = Text(most=200, load_default="")
+
+
+class GrantOut(Schema):
+    id = fields.String()
+    unlocks = fields.Integer()
+    kind = fields.String()
+    reference = fields.String(allow_none=True)
+    expires_at = Instant(allow_none=True)
+    created_at = Instant()
+    unlock_left = fields.Integer()
+
+
+class LedgerItemOut(Schema):
+    sequence = fields.Integer()
+    unlocks = fields.Integer()
+    kind = fields.String(validate=validate.OneOf(["grant", "unlock", "refund", "expiry"]))
+    reference = fields.String(allow_none=True)
+    post_id = fields.String(allow_none=True)
+    balance = fields.Integer()
+    created_at = Instant()
+
+
+class LedgerPageOut(Schema):
+    items = fields.List(fields.Nested(LedgerItemOut))
+    next_cursor = fields.String(allow_none=True)
+
+
+class ReaderExportOut(Schema):
+    """Everything that is held on a reader; rows have the names and values of the tables."""
+
+    reader_id = fields.String()
+    exported_at = fields.String()
+    profile = fields.Dict(allow_none=True)
+    comments = fields.List(fields.Dict())
+    flags = fields.List(fields.Dict())
+    appeals = fields.List(fields.Dict())
+    unlock_left = fields.Integer()
+    unlocks = fields.List(fields.Dict())
+    grants = fields.List(fields.Dict())
+    ledger = fields.List(fields.Dict())
+    subscriptions = fields.List(fields.Dict())
+    standing_history = fields.List(fields.Dict())
