@@ -3,10 +3,12 @@
 Minimises, for each label, the weighted log loss of the new rows plus ``1/2 * sum(precision * moved**2)``, where
 ``moved`` is how far a weight goes from the trained one and ``precision = FLOOR + STIFFNESS * seen``; ``seen`` is
 about how much the base data had of that feature. What the base data knew well stays where it is, what it hardly
-saw is free to learn. Of a model of two tiers neither is changed: what moves is kept apart and added to the final
-log-odds, which is also what is fitted, so that decisions turn what the encoder is sure of. That is the Laplace approximation of the base posterior with a diagonal precision (MacKay
+saw is free to learn. That is the Laplace approximation of the base posterior with a diagonal precision (MacKay
 1992), as in elastic weight consolidation (Kirkpatrick et al. 2017, PNAS 114:3521). Biases, calibration and
 thresholds stay those of the base.
+
+Of a model of two tiers neither is changed: what moves is kept apart and added to the final log-odds, which are also
+what is fitted, so that decisions turn what the encoder is sure of.
 """
 
 from collections.abc import Sequence
@@ -34,9 +36,7 @@ _ITERATIONS = 500
 _STRAIGHT = {"raw": [-100.0, 100.0], "calibrated": [-100.0, 100.0]}
 
 
-def further(
-    base: Path, rows: Sequence[TrainingRow], tell: Progress
-) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+def further(base: Path, rows: Sequence[TrainingRow], tell: Progress) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Return arrays and manifest of the base model moved by these rows; raise ``ArtifactError``."""
     manifest, arrays = artifact.read(base)
     values = artifact.values_of(arrays[artifact.FREQUENCY], manifest["rows"])
@@ -87,9 +87,7 @@ class _Start:
 class _Labelled:
     """The rows that say something of one label."""
 
-    def __init__(
-        self, matrix: sparse.csr_matrix, new: Corpus, label: int, start: NDArray[np.float64]
-    ) -> None:
+    def __init__(self, matrix: sparse.csr_matrix, new: Corpus, label: int, start: NDArray[np.float64]) -> None:
         known = new.known[:, label]
         self.rows = matrix[known].astype(np.float64)
         self.targets = new.targets[known, label].astype(np.float64)
@@ -97,9 +95,7 @@ class _Labelled:
         self.start = np.asarray(start, dtype=np.float64)[known]
 
 
-def _moved(
-    part: _Labelled, precision: NDArray[np.float64], calibration: dict[str, Any]
-) -> NDArray[np.float64]:
+def _moved(part: _Labelled, precision: NDArray[np.float64], calibration: dict[str, Any]) -> NDArray[np.float64]:
     """Return how far each weight moves; the loss is that of the calibrated score, which decides."""
     if not len(part.targets):
         return np.zeros(len(precision))
@@ -116,7 +112,5 @@ def _moved(
         error = 0.5 * (1 + np.tanh(calibrated / 2)) - part.targets
         return float(value), rows.T @ (part.weights * slopes[piece] * error) + step
 
-    found = minimize(
-        loss, np.zeros(len(precision)), jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS}
-    )
+    found = minimize(loss, np.zeros(len(precision)), jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS})
     return np.asarray(found.x * scale)

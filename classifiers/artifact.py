@@ -96,9 +96,7 @@ def read_manifest(path: Path | str) -> dict[str, Any]:
     folder = Path(path)
     content = _bytes(folder / MANIFEST)
     if _bytes(folder / SEAL) != seal_of(content):
-        raise ArtifactError(
-            f"{folder / MANIFEST} is damaged or was changed: its hash is not the one in {SEAL}."
-        )
+        raise ArtifactError(f"{folder / MANIFEST} is damaged or was changed: its hash is not the one in {SEAL}.")
     try:
         manifest = json.loads(content)
     except (ValueError, RecursionError):
@@ -135,7 +133,8 @@ def save(
     """Write a model directory, whole or not at all, and return its manifest with files and version.
 
     ``blobs``: the files of the encoder, as ``read_encoder`` gives them; what its combiner needs is the manifest's
-    ``encoder``. Everything is written and synced under another name first; ``out`` must not exist (``FileExistsError``).
+    ``encoder``. Everything is written and synced under another name first; ``out`` must not exist
+    (``FileExistsError``).
     """
     files = {name: _npy(array) for name, array in arrays.items()} | dict(blobs or {})
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
@@ -276,13 +275,15 @@ def _combiner(folder: Path, manifest: Mapping[str, Any]) -> Combiner:
     try:
         rows = [manifest["encoder"]["combiner"][label] for label in LABELS]
         table = np.array([[row[name] for name in COMBINED] for row in rows], dtype=np.float64).T
-        sound = np.isfinite(table).all() and (table[1:3] >= 0).all()
+        sound = bool(np.isfinite(table).all() and (table[1:3] >= 0).all())
     except (KeyError, TypeError, ValueError):
         sound = False
     if not sound:
         raise ArtifactError(f"{folder / MANIFEST} holds no combiner of both tiers.")
     return Combiner(
-        *table[:3],
+        bias=table[0],
+        of_linear=table[1],
+        of_encoder=table[2],
         knots=[_knots(folder, row) for row in rows],
         linear_knots=[_knots(folder, manifest["calibration"][label]) for label in LABELS],
         band=table[3],

@@ -115,7 +115,9 @@ def manifest_of(found: Validation, base: Mapping[str, Any]) -> dict[str, Any]:
         lines[label] = _lines(_sigmoid(full[known, i]), targets, weights, base["thresholds"][label])
         names = dict(zip(("bias", "linear", "encoder"), [round(float(x), 5) for x in vector], strict=True))
         rows[label] = names | {"raw": curve.raw, "calibrated": curve.calibrated}
-    alone = calibrated(found.linear, [(base["calibration"][x]["raw"], base["calibration"][x]["calibrated"]) for x in LABELS])
+    alone = calibrated(
+        found.linear, [(base["calibration"][x]["raw"], base["calibration"][x]["calibrated"]) for x in LABELS]
+    )
     share, skipped, lost = _band(found, full, alone, lines)
     for label in LABELS:
         rows[label]["band"] = round(_odds(share * lines[label]["publish_below"]), 4)
@@ -139,7 +141,7 @@ def _band(
     stream = found.stream > 0
     for share in _SHARES:
         low = np.array([_odds(share * _sigmoid(line)) for line in publish])
-        skips = (alone < low).all(axis=1)
+        skips = np.asarray((alone < low).all(axis=1))
         cascade = np.where(skips[:, None], alone, full)
         lost = max(
             _auc(full, found, i, weights) - _auc(cascade, found, i, weights)

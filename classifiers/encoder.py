@@ -136,7 +136,7 @@ def _session(model: bytes) -> Any:
     options.log_severity_level = 4
     try:
         return runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own errors have no common class
+    except Exception as error:  # noqa: BLE001 -- onnxruntime's errors have no class in common but this
         raise EncoderError(f"holds no model that onnxruntime can run: {str(error)[:200]}") from None
 
 

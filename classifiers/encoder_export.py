@@ -1,4 +1,6 @@
-"""A checkpoint as ``encoder.onnx`` in int8: ``python -m classifiers.encoder_export --pretrained FOLDER CHECKPOINT OUT``.
+"""A checkpoint as ``encoder.onnx`` in int8.
+
+``python -m classifiers.encoder_export --pretrained FOLDER CHECKPOINT OUT``
 
 Needs the extra ``encoder-training``. The exported graph gives log-odds for each token, of shape (n_texts, n_tokens,
 n_labels), so that serving can tell what each token adds to their mean.

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from classifiers.normalize import ENTITY, FOREIGN, HEAD_CHARACTERS, LOOKALIKES, fold, seen
+from classifiers.normalize import ENTITY, HEAD_CHARACTERS, LOOKALIKES, fold, seen
 
 _MOST_CACHED = 20_000
 _DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212")

@@ -34,7 +34,7 @@ LOOKALIKES = str.maketrans(
     "\u03b1\u03b5\u03bf\u03c1\u03c5\u03c7\u03b9\u03ba\u03bd\u03c4\u03b7\u03c9",
     "aeopcyxijshdbhkmtrqw" + "aeopuxikvtnw",
 )  # fmt: skip
-FOREIGN = re.compile(r"[\u0370-\u03ff\u0430-\u052f]")
+_FOREIGN = re.compile(r"[\u0370-\u03ff\u0430-\u052f]")
 _LATIN_LETTER = re.compile(r"[a-z]")
 _LEET = str.maketrans("0134579@$", "oieastgas")
 _LEET_WORD = re.compile(r"(?=.*[a-z])(?=.*[0134579@$])[a-z0134579@$]{3,20}")
@@ -172,7 +172,7 @@ def _is_disguised(words: str) -> bool:
     """Whether any repair may apply; most texts need none, and this is cheaper than trying each word."""
     if _REPEATED.search(words) or _SPACED.search(f" {words} "):
         return True
-    if "*" in words or (not words.isascii() and FOREIGN.search(words)):
+    if "*" in words or (not words.isascii() and _FOREIGN.search(words)):
         return True
     return any(_LEET_WORD.fullmatch(word) for word in words.split(" ") if not word.isalpha())
 
@@ -187,7 +187,7 @@ def _repaired(text: str, at: Sequence[int]) -> list[tuple[str, Sequence[int]]]:
         if word.isascii() and word.isalpha() and not (repeats and _REPEATED.search(word)):
             main.append((word, places))
             continue
-        if FOREIGN.search(word) and _LATIN_LETTER.search(word):
+        if _FOREIGN.search(word) and _LATIN_LETTER.search(word):
             word = word.translate(LOOKALIKES)
         main.append(_keep(word, places, _short_runs(word)))
         added += [_keep(other, places, kept) for other, kept in _guesses(word)]

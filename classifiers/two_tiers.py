@@ -103,12 +103,14 @@ class TwoTiers:
     def _answers(self, texts: Sequence[str], until: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         linear = self._linear.logits(texts)
         found = self._combiner.alone(linear)
-        late = self._wants_encoder(linear) & (self._encoder is not None)
-        for i in np.flatnonzero(late) if self._encoder is not None else ():
-            if time.monotonic() >= until:
-                break
-            found[i] = self._combiner.combined(linear[i : i + 1], self._encoder.logits([texts[i]]))[0]
-            late[i] = False
+        late = np.zeros(len(texts), dtype=bool)
+        if self._encoder is not None:
+            late = self._wants_encoder(linear)
+            for i in map(int, np.flatnonzero(late)):
+                if time.monotonic() >= until:
+                    break
+                found[i] = self._combiner.combined(linear[i : i + 1], self._encoder.logits([texts[i]]))[0]
+                late[i] = False
         if self._moved is not None:
             found = np.clip(found, -MOST_SURE, MOST_SURE) + self._moved.logits(texts)
         return found, late

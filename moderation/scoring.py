@@ -184,9 +184,7 @@ def try_out(classifier: Classifier) -> None:
         raise ArtifactError(f"The model {classifier.version} gives scores that are no probabilities.")
 
 
-def score_with(
-    classifier: Classifier, texts: Sequence[str], allowance: Allowance | None = None
-) -> list[Scored] | None:
+def score_with(classifier: Classifier, texts: Sequence[str], allowance: Allowance | None = None) -> list[Scored] | None:
     """Score texts with this classifier; None where it fails, which callers treat as having none."""
     try:
         rows, versions = _rows(classifier, texts, allowance)

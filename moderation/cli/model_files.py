@@ -93,9 +93,7 @@ def put_in_place(source: Path, models: Path) -> tuple[str, Path]:
     place = models / version
     if place.exists():
         if manifest_of(place) != manifest_of(source):
-            raise ReplydeskError(
-                f"There is another model “{version}” at {place}; give yours another version."
-            )
+            raise ReplydeskError(f"There is another model “{version}” at {place}; give yours another version.")
         load_model(place)
         return version, place
     models.mkdir(parents=True, exist_ok=True)

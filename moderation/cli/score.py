@@ -45,9 +45,7 @@ class Row:
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
-@click.option(
-    "--model", type=click.Path(path_type=Path), help="A model directory instead of the bundled one."
-)
+@click.option("--model", type=click.Path(path_type=Path), help="A model directory instead of the bundled one.")
 @click.option(
     "--tier",
     type=click.Choice(["linear", "full"]),
