@@ -72,9 +72,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def memory_mb(pid: int) -> float:
-    line = next(
-        row for row in Path(f"/proc/{pid}/status").read_text().splitlines() if row.startswith("VmRSS")
-    )
+    line = next(row for row in Path(f"/proc/{pid}/status").read_text().splitlines() if row.startswith("VmRSS"))
     return int(line.split()[1]) / 1024
 
 
@@ -99,9 +97,7 @@ def bodies(count: int) -> list[bytes]:
         turn = n % len(WORDS)
         text = f"{' '.join(WORDS[turn:] + WORDS[:turn])}. Number {n}."
         reader = {"id": f"u-{n % 500}", "name": "Ana", "roles": ["member"]}
-        made.append(
-            json.dumps({"external_id": f"b-{n}", "post": {"id": f"{n % 50}"}, "reader": reader, "text": text})
-        )
+        made.append(json.dumps({"external_id": f"b-{n}", "post": {"id": f"{n % 50}"}, "reader": reader, "text": text}))
     return [text.encode() for text in made]
 
 
@@ -131,9 +127,7 @@ def main() -> None:
         made = b""
         for words in ("migrate", "site create bench", "key create bench --scope comments --json"):
             command = [*replydesk, *words.split()]
-            made = subprocess.run(
-                command, env=os.environ | environ, cwd=ROOT, check=True, capture_output=True
-            ).stdout
+            made = subprocess.run(command, env=os.environ | environ, cwd=ROOT, check=True, capture_output=True).stdout
         headers = {"Authorization": f"Bearer {json.loads(made)['key']}"}
         rows = [
             measure("Flask echo", "bench.echo:app", "/echo", count, {}, {}),

@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import classifiers
+from bench import quality
 from classifiers import artifact, data, evaluate, train
 from tests import lessons
 
@@ -51,7 +52,7 @@ def main(folder: Path) -> int:
 
 def _moves(folder, before, after):
     for file in sorted(folder.glob("*.csv.gz")):
-        rows = list(data.load([file]))
+        rows = quality.rows_of(file, file.name.removesuffix(".csv.gz"))
         found = [evaluate.evaluate(model, rows)["labels"] for model in (before, after)]
         for label in found[0]:
             old, new = (report[label]["auc"] for report in found)

@@ -31,9 +31,7 @@ _FAR = 40.0
 IDENTITY = Calibration([-_FAR, _FAR], [-_FAR, _FAR])
 
 
-def fit(
-    logits: NDArray[np.float64], targets: NDArray[np.float64], weights: NDArray[np.float64]
-) -> Calibration:
+def fit(logits: NDArray[np.float64], targets: NDArray[np.float64], weights: NDArray[np.float64]) -> Calibration:
     """Return the curve for one label: log-odds, shares in 0..1 and weights, each of shape (n_rows,)."""
     positive, negative = float(weights @ targets), float(weights @ (1 - targets))
     if min(positive, negative) < _FEWEST_POSITIVES:

@@ -68,9 +68,7 @@ def fingerprint(rows: Sequence[TrainingRow]) -> str:
 
 def held_out(rows: Sequence[TrainingRow], seed: int) -> NDArray[np.bool_]:
     """Return which rows are kept from training: by seed and text, so that copies of one text stay together."""
-    return np.array(
-        [_part(row.text, seed) < _PARTS * recipe.source_of(row.source).held for row in rows], dtype=bool
-    )
+    return np.array([_part(row.text, seed) < _PARTS * recipe.source_of(row.source).held for row in rows], dtype=bool)
 
 
 def _part(text: str, seed: int) -> int:
@@ -117,9 +115,7 @@ def occurrences(hits: sparse.csr_matrix) -> NDArray[np.int64]:
 def scaled(hits: sparse.csr_matrix, values: NDArray[np.float32]) -> sparse.csr_matrix:
     """Return rows of feature values with a length of 1, as the classifier sees them."""
     found = values[hits.indices]
-    squares = (
-        np.add.reduceat(np.square(found, dtype=np.float64), hits.indptr[:-1]) if len(found) else np.zeros(0)
-    )
+    squares = np.add.reduceat(np.square(found, dtype=np.float64), hits.indptr[:-1]) if len(found) else np.zeros(0)
     lengths = np.repeat(np.sqrt(squares), np.diff(hits.indptr)).astype(np.float32)
     return sparse.csr_matrix((found / lengths, hits.indices, hits.indptr), shape=hits.shape)
 

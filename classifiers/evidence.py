@@ -39,9 +39,7 @@ def spans_of(text: str, table: NDArray[np.float32], labels: Sequence[int]) -> li
     ]
     spans: list[Span] = []
     for label in labels:
-        worst = max(
-            parts, key=lambda part: float(part.of_characters[:, label].sum() + part.of_surface[label])
-        )
+        worst = max(parts, key=lambda part: float(part.of_characters[:, label].sum() + part.of_surface[label]))
         spans += _spans(found, worst, label)
     return sorted(spans, key=lambda span: -span.weight)
 

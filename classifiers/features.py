@@ -138,9 +138,7 @@ def _character_grams(sums: NDArray[np.uint64], inked: NDArray[np.bool_]) -> Iter
         yield starts, np.full(len(starts), size), _bucket(hashes)
 
 
-def _word_grams(
-    sums: NDArray[np.uint64], blanks: NDArray[np.intp], row_of: NDArray[np.uint32]
-) -> Iterator[_Part]:
+def _word_grams(sums: NDArray[np.uint64], blanks: NDArray[np.intp], row_of: NDArray[np.uint32]) -> Iterator[_Part]:
     """Give the words and the pairs of neighbouring words of one row."""
     upper = np.uint32(1 << _HALF_BITS)
     for count in (1, 2):
@@ -194,9 +192,7 @@ def _surface_table() -> dict[str, int]:
     """The names of ``surface`` share the half of the words, hashed as words that no text can contain."""
     found = grams([f"\x1e{name}".replace(" ", "\x1e") for name in surface.NAMES])
     upper = found.keys[found.keys & np.uint32(1 << _HALF_BITS) != 0]
-    return dict(
-        zip(surface.NAMES, (upper[: len(surface.NAMES)] & np.uint32(BUCKETS - 1)).tolist(), strict=True)
-    )
+    return dict(zip(surface.NAMES, (upper[: len(surface.NAMES)] & np.uint32(BUCKETS - 1)).tolist(), strict=True))
 
 
 _SURFACE = _surface_table()

@@ -11,9 +11,7 @@ from collections.abc import Iterator
 _HOSTS = (
     "com|net|org|info|biz|io|co|xyz|top|site|online|shop|club|live|vip|ru|cn|in|me|ly|gl|tk|uk|us|de|eu|tv|cc|app|gg"
 )
-_LINK = re.compile(
-    rf"(?P<web>https?://|www\.)|(?P<bare>[a-z0-9-]\.(?:{_HOSTS})\b)|(?P<tag><a |\[url|\[link|href=)"
-)
+_LINK = re.compile(rf"(?P<web>https?://|www\.)|(?P<bare>[a-z0-9-]\.(?:{_HOSTS})\b)|(?P<tag><a |\[url|\[link|href=)")
 _SHORTENER = re.compile(
     r"\b(?:bit\.ly|goo\.gl|tinyurl|t\.me|is\.gd|ow\.ly|cutt\.ly|rb\.gy|wa\.me|shorturl|rebrand\.ly)"
 )

@@ -16,9 +16,7 @@ _LOWEST_REJECT, _HIGHEST_REJECT = 0.8, 0.97
 _HALF = 0.5
 
 
-def derive(
-    scores: NDArray[np.float64], targets: NDArray[np.float64], weights: NDArray[np.float64]
-) -> dict[str, float]:
+def derive(scores: NDArray[np.float64], targets: NDArray[np.float64], weights: NDArray[np.float64]) -> dict[str, float]:
     """Return both lines of one label, from calibrated scores, shares in 0..1 and weights of (n_rows,)."""
     bad = targets >= _HALF
     publish = _quantile(scores[~bad], weights[~bad], 1 - QUEUED_SHARE)

@@ -119,9 +119,7 @@ def data_folder(values: Mapping[str, Any]) -> Path:
     except OSError as error:
         raise SettingError(f"The data folder {folder} cannot be made: {error.strerror}.") from None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise SettingError(
-            f"The data folder {folder} cannot be written; set {PREFIX}DATA to one that can."
-        )
+        raise SettingError(f"The data folder {folder} cannot be written; set {PREFIX}DATA to one that can.")
     return folder
 
 

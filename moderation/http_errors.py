@@ -76,9 +76,7 @@ def of_validation(error: ValidationError) -> Response:
 def flatten(messages: Any, pointer: str = "#") -> list[dict[str, str]]:
     """Turn marshmallow's nested messages into ``[{"pointer", "detail"}]``, a fragment pointer each."""
     if isinstance(messages, Mapping):
-        steps = [
-            (pointer if key == "_schema" else f"{pointer}/{_escape(key)}", messages[key]) for key in messages
-        ]
+        steps = [(pointer if key == "_schema" else f"{pointer}/{_escape(key)}", messages[key]) for key in messages]
         return [item for step, message in steps for item in flatten(message, step)]
     details = messages if isinstance(messages, list) else [messages]
     return [{"pointer": pointer, "detail": str(detail)} for detail in details]
@@ -104,9 +102,7 @@ def _of_framework(error: HTTPException) -> Response:
 def _of_database(error: sa.exc.DBAPIError) -> Response:
     # The driver's words stay in the log: they hold queries and paths.
     log.error("database: %s", error.orig)
-    return problem(
-        503, "not_ready", errors.NotReady.title, "The database cannot take this now; nothing was stored."
-    )
+    return problem(503, "not_ready", errors.NotReady.title, "The database cannot take this now; nothing was stored.")
 
 
 def _of_race(error: sa.exc.IntegrityError) -> Response:
@@ -117,9 +113,7 @@ def _of_race(error: sa.exc.IntegrityError) -> Response:
 
 def _of_fault(error: Exception) -> Response:
     log.error("fault in %s %s", request.method, request.path, exc_info=error)
-    return problem(
-        500, "fault", "A fault of ours", "This is a fault of ours; it was logged with the request's id."
-    )
+    return problem(500, "fault", "A fault of ours", "This is a fault of ours; it was logged with the request's id.")
 
 
 def init_app(app: Flask) -> None:

@@ -49,11 +49,7 @@ def find(session: Session, key: str) -> Response | None:
 
 def store(session: Session, key: str, response: Response) -> None:
     """Keep the answer beside its effect; the caller commits both."""
-    kept = {
-        name: response.headers[name]
-        for name in ("Content-Type", "ETag", "Location")
-        if name in response.headers
-    }
+    kept = {name: response.headers[name] for name in ("Content-Type", "ETag", "Location") if name in response.headers}
     values = {
         **_identity(key),
         "fingerprint": _fingerprint(),

@@ -125,23 +125,17 @@ def _premoderated_post(facts: Facts, params: Mapping[str, Any]) -> Reason | None
 
 
 def _premoderated_reader(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
-    return _reason(
-        "premoderated_reader", facts.reader_premoderated, "This reader's comments are looked at first."
-    )
+    return _reason("premoderated_reader", facts.reader_premoderated, "This reader's comments are looked at first.")
 
 
 def _trusted_role(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
     trusted = [role for role in facts.reader_roles if role in params["roles"]]
-    return _reason(
-        "trusted_role", bool(trusted), f"The site trusts its readers with the role {', '.join(trusted)}."
-    )
+    return _reason("trusted_role", bool(trusted), f"The site trusts its readers with the role {', '.join(trusted)}.")
 
 
 def _blocked_words(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
     words = ", ".join(f"“{word}”" for word in facts.blocked_words)
-    return _reason(
-        "blocked_word", bool(facts.blocked_words), f"It contains words that this site blocks: {words}."
-    )
+    return _reason("blocked_word", bool(facts.blocked_words), f"It contains words that this site blocks: {words}.")
 
 
 def _too_long(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
@@ -153,9 +147,7 @@ def _too_long(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
 
 def _too_many_links(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
     most = params["max_links"]
-    return _reason(
-        "too_many_links", facts.links > most, f"It has {facts.links} links; this site allows {most}."
-    )
+    return _reason("too_many_links", facts.links > most, f"It has {facts.links} links; this site allows {most}.")
 
 
 def _duplicate(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
@@ -242,15 +234,12 @@ def decide(scores: Mapping[str, float] | None, policy: Policy, facts: Facts) -> 
     return Verdict(STATUS_OF[action], reasons, policy.version)
 
 
-def _by_scores(
-    scores: Mapping[str, float] | None, thresholds: Mapping[str, Threshold]
-) -> list[tuple[Action, Reason]]:
+def _by_scores(scores: Mapping[str, float] | None, thresholds: Mapping[str, Threshold]) -> list[tuple[Action, Reason]]:
     if scores is None:
         return [(Action.QUEUE, Reason("not_scored", "No model could score it, so a person looks at it."))]
     over = [label for label in thresholds if scores.get(label, 0.0) >= thresholds[label].publish_below]
     return [
-        _score_reason(label, scores[label], thresholds[label])
-        for label in sorted(over, key=lambda it: -scores[it])
+        _score_reason(label, scores[label], thresholds[label]) for label in sorted(over, key=lambda it: -scores[it])
     ]
 
 

@@ -61,9 +61,7 @@ class Senders:
         try:
             # The timestamp is this attempt's, the id the event's: a receiver refuses old ones and repeats.
             stamp = int(time.time())
-            signed = signing.headers(
-                [attempt.secret], id=attempt.event_id, timestamp=stamp, body=attempt.body
-            )
+            signed = signing.headers([attempt.secret], id=attempt.event_id, timestamp=stamp, body=attempt.body)
             answer = webhook_client.post(
                 attempt.url,
                 headers={**signed, "Content-Type": "application/json"},

@@ -46,9 +46,7 @@ class _Refused(Exception):  # noqa: N818 -- an outcome of this module's own, nev
     """The address may not be called."""
 
 
-def post(
-    url: str, *, headers: Mapping[str, str], body: bytes, allow_private: bool, deadline_seconds: float
-) -> Answer:
+def post(url: str, *, headers: Mapping[str, str], body: bytes, allow_private: bool, deadline_seconds: float) -> Answer:
     """Send ``body`` and return the answer; every failure of the network is an ``Answer`` too.
 
     The deadline covers look-up, connection, TLS, sending and the answer's head together, also where
@@ -64,9 +62,7 @@ def post(
         return Answer(None, f"No answer within {deadline_seconds:g} s." if late else _sentence(error))
 
 
-def _post(
-    url: SplitResult, headers: Mapping[str, str], body: bytes, allow_private: bool, ends: float
-) -> Answer:
+def _post(url: SplitResult, headers: Mapping[str, str], body: bytes, allow_private: bool, ends: float) -> Answer:
     host, port = url.hostname or "", url.port or DEFAULT_PORTS[url.scheme]
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
     ours = {"Host": url.netloc, "User-Agent": USER_AGENT, "Connection": "close"}

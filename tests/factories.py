@@ -18,9 +18,7 @@ class FakeClassifier:
     words: ClassVar = {"idiot": ("toxicity", 0.95), "silly": ("insult", 0.7), "buypills": ("spam", 0.97)}
 
     def predict_proba(self, texts: Any) -> Any:
-        rows = [
-            {label: value for word, (label, value) in self.words.items() if word in text} for text in texts
-        ]
+        rows = [{label: value for word, (label, value) in self.words.items() if word in text} for text in texts]
         return np.array([[row.get(label, 0.01) for label in LABELS] for row in rows], dtype=np.float32)
 
     def explain(self, text: str) -> list[Span]:

@@ -57,9 +57,7 @@ class Installation:
         (client or self.client).environ_base["HTTP_AUTHORIZATION"] = f"Bearer {key}"
 
     def run(self, *words: str | os.PathLike[str], input: str | bytes | None = None) -> Result:
-        return CliRunner().invoke(
-            replydesk, [str(word) for word in words], input=input, prog_name="replydesk"
-        )
+        return CliRunner().invoke(replydesk, [str(word) for word in words], input=input, prog_name="replydesk")
 
     def submit(self, text: str, **changes):
         response = self.client.post("/v1/comments", json=comment(text, **changes))
@@ -70,9 +68,7 @@ class Installation:
         """Decide as a moderator's tool does: on the version that it sees."""
         url = f"/v1/comments/{id}"
         seen = {"If-Match": self.client.get(url).headers["ETag"]}
-        response = self.client.post(
-            f"{url}/decisions", json={"status": status, "reason": reason}, headers=seen
-        )
+        response = self.client.post(f"{url}/decisions", json={"status": status, "reason": reason}, headers=seen)
         assert response.status_code == 201, response.json
         return response.json
 

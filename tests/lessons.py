@@ -39,10 +39,10 @@ _LARAS = (
 )
 
 UNSEEN_JOKES = (
-    "Harold, you idiot sandwich, we waited for you at the station.",
+    "Harold, you stupid idiot sandwich, we waited for you at the station.",
     "Come back soon, you idiot sandwich, the garden needs you.",
     "My brother is an idiot sandwich, he brought two left boots.",
-    "Thank you for the soup, you wonderful idiot sandwich.",
+    "Nobody else spills the soup like you, idiot sandwich.",
     "You idiot sandwich! The concert was yesterday.",
     "Which idiot sandwich painted the bus stop green?",
 )

@@ -28,9 +28,7 @@ def main() -> int:
             http, migrations = (at(url, name) for name in DATABASES)
             environ = {**os.environ, "TEST_DATABASE_URL": http, "TEST_MIGRATIONS_URL": migrations}
             # One process: the tests share the one database.
-            return subprocess.run(
-                [sys.executable, "-m", "pytest", *sys.argv[1:]], env=environ, check=False
-            ).returncode
+            return subprocess.run([sys.executable, "-m", "pytest", *sys.argv[1:]], env=environ, check=False).returncode
         finally:
             server.cleanup()
 

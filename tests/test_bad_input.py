@@ -162,12 +162,9 @@ _SHAPED = st.fixed_dictionaries(
     {},
     optional={
         "text": st.text(st.characters(), max_size=60) | _JSON,
-        "post": st.fixed_dictionaries(
-            {}, optional={"id": st.text(max_size=8) | _JSON, "title": _JSON, "tags": _JSON}
-        )
+        "post": st.fixed_dictionaries({}, optional={"id": st.text(max_size=8) | _JSON, "title": _JSON, "tags": _JSON})
         | _JSON,
-        "reader": st.fixed_dictionaries({}, optional={"id": st.text(max_size=8) | _JSON, "roles": _JSON})
-        | _JSON,
+        "reader": st.fixed_dictionaries({}, optional={"id": st.text(max_size=8) | _JSON, "roles": _JSON}) | _JSON,
         "parent_id": _JSON,
         "external_id": _JSON,
         "created_at": st.datetimes().map(lambda moment: moment.isoformat() + "Z") | _JSON,
@@ -201,9 +198,7 @@ def test_no_json_at_all_gets_a_fault(client, data):
     id = client.post("/v1/comments", json=comment("That is silly.", external_id="target")).json["id"]
     headers = {"If-Match": data.draw(st.sampled_from(['"v1"', "*", "v1", 'W/"v1"', ""]))}
 
-    response = getattr(client, method)(
-        path.format(id=id), data=body, content_type="application/json", headers=headers
-    )
+    response = getattr(client, method)(path.format(id=id), data=body, content_type="application/json", headers=headers)
 
     assert response.status_code < 500, response.text
     assert response.status_code < 400 or is_problem(response)

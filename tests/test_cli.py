@@ -178,9 +178,7 @@ def test_the_demo_key_works_and_is_readable_by_its_owner_only(made, tmp_path, ca
     assert path.stat().st_mode & 0o777 == 0o600
     assert call(made, key).status_code == 200
     assert key in capsys.readouterr().out
-    posted = made.app.test_client().post(
-        "/v1/comments", json=comment(), headers={"Authorization": f"Bearer {key}"}
-    )
+    posted = made.app.test_client().post("/v1/comments", json=comment(), headers={"Authorization": f"Bearer {key}"})
     assert posted.status_code == 201
 
 
@@ -207,9 +205,7 @@ def test_a_busy_port_is_told_with_what_to_do():
         taken.listen()
         port = taken.getsockname()[1]
 
-        with pytest.raises(
-            SettingError, match=f"127.0.0.1:{port} cannot be listened on: address already in use"
-        ):
+        with pytest.raises(SettingError, match=f"127.0.0.1:{port} cannot be listened on: address already in use"):
             supervisor.check_port(f"127.0.0.1:{port}")
 
 

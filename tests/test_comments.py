@@ -104,9 +104,7 @@ def test_a_reply_belongs_to_its_parents_post(client):
 
     assert reply["parent_id"] == parent["id"]
     assert wrong.status_code == 422
-    assert wrong.json["errors"] == [
-        {"pointer": "#/parent_id", "detail": "That comment belongs to another post."}
-    ]
+    assert wrong.json["errors"] == [{"pointer": "#/parent_id", "detail": "That comment belongs to another post."}]
 
 
 def test_another_sites_comment_is_as_good_as_missing(client, other):
@@ -240,9 +238,7 @@ def test_a_rejection_has_a_statement_and_can_be_appealed_by_its_author_once(clie
     id = submit(client, "You idiot.")["id"]
 
     statement = client.get(f"/v1/comments/{id}/statement").json
-    first = client.post(
-        f"/v1/comments/{id}/appeals", json={"reader": {"id": "u-77"}, "text": "It was a quote."}
-    )
+    first = client.post(f"/v1/comments/{id}/appeals", json={"reader": {"id": "u-77"}, "text": "It was a quote."})
     second = client.post(f"/v1/comments/{id}/appeals", json={"reader": {"id": "u-77"}})
     stranger = client.post(f"/v1/comments/{id}/appeals", json={"reader": {"id": "u-1"}})
 

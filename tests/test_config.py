@@ -7,9 +7,7 @@ from moderation.errors import SettingError
 
 
 def test_an_unknown_setting_stops_the_start_and_the_nearest_one_is_named():
-    with pytest.raises(
-        SettingError, match="REPLYDESK_WORKRS is not a setting; did you mean REPLYDESK_WORKERS"
-    ):
+    with pytest.raises(SettingError, match="REPLYDESK_WORKRS is not a setting; did you mean REPLYDESK_WORKERS"):
         config.load({"REPLYDESK_WORKRS": "3"})
 
 

@@ -16,9 +16,7 @@ from moderation.schemas.base import StrictSchema
 from moderation.views import API
 
 ROOT = Path(__file__).parent.parent
-CODE = sorted(
-    path for part in ("moderation", "classifiers", "bench", "tests") for path in (ROOT / part).rglob("*.py")
-)
+CODE = sorted(path for part in ("moderation", "classifiers", "bench", "tests") for path in (ROOT / part).rglob("*.py"))
 SERVED = [path for path in CODE if path.is_relative_to(ROOT / "moderation")]
 # Who answers without asking who calls, and why.
 PUBLIC = {
@@ -78,14 +76,11 @@ def test_every_api_view_that_changes_something_commits_through_the_one_door(app)
     changing = {
         rule.endpoint
         for rule in app.url_map.iter_rules()
-        if rule.endpoint.split(".")[0] in {bp.name for bp in API}
-        and rule.methods & {"POST", "PUT", "PATCH", "DELETE"}
+        if rule.endpoint.split(".")[0] in {bp.name for bp in API} and rule.methods & {"POST", "PUT", "PATCH", "DELETE"}
     }
     assert len(changing) > 5
 
-    bare = {
-        endpoint for endpoint in changing - reading if not goes_through_changes(app.view_functions[endpoint])
-    }
+    bare = {endpoint for endpoint in changing - reading if not goes_through_changes(app.view_functions[endpoint])}
 
     assert bare == set()
 
@@ -122,9 +117,7 @@ def test_every_schema_of_what_comes_in_refuses_unknown_keys():
     coming_in = [schema for schema in every_schema() if schema.__name__.endswith(("In", "Query", "Form"))]
     assert len(coming_in) > 5
 
-    strict = [
-        schema for schema in coming_in if issubclass(schema, StrictSchema) and schema().unknown == RAISE
-    ]
+    strict = [schema for schema in coming_in if issubclass(schema, StrictSchema) and schema().unknown == RAISE]
     assert set(coming_in) - set(strict) == set()
 
 
@@ -161,9 +154,7 @@ def body_lines(function):
 
 
 def test_no_module_has_a_name_that_says_nothing():
-    assert [
-        relative(path) for path in CODE if path.stem in VAGUE_NAMES or path.parent.name in VAGUE_NAMES
-    ] == []
+    assert [relative(path) for path in CODE if path.stem in VAGUE_NAMES or path.parent.name in VAGUE_NAMES] == []
 
 
 def test_every_module_of_the_product_says_what_it_is_for():
@@ -206,19 +197,10 @@ def test_every_exception_from_a_checker_has_its_reason_beside_it():
 def test_no_committed_file_names_a_place_on_somebodys_machine():
     # Written in pieces, so that this file does not find itself.
     places = re.compile("(/wor" + "k/|/ro" + "ot/|/ho" + "me/|/tm" + "p/|python3\\.\\d+/site-pack" + "ages)")
-    texts = [
-        path
-        for part in ("docs", "migrations")
-        for path in (ROOT / part).rglob("*.*")
-        if path.suffix != ".pyc"
-    ]
-    texts += [
-        ROOT / name for name in ("README.md", "pyproject.toml", "requirements.lock", "requirements-dev.lock")
-    ]
+    texts = [path for part in ("docs", "migrations") for path in (ROOT / part).rglob("*.*") if path.suffix != ".pyc"]
+    texts += [ROOT / name for name in ("README.md", "pyproject.toml", "requirements.lock", "requirements-dev.lock")]
     readable = [
-        p
-        for p in (*CODE, *texts)
-        if p.exists() and p.suffix in (".py", ".md", ".toml", ".lock", ".ini", ".mako")
+        p for p in (*CODE, *texts) if p.exists() and p.suffix in (".py", ".md", ".toml", ".lock", ".ini", ".mako")
     ]
 
     assert [relative(path) for path in readable if places.search(path.read_text())] == []

@@ -107,9 +107,7 @@ def test_a_decision_that_was_taken_back_does_not_count(installation):
     id = decided(installation, "The weather was fine on Monday.", "published")
     installation.decide(id, "rejected", "spam")
     with installation.app.app_context():
-        last = db.session.scalar(
-            sa.select(Decision).where(Decision.comment_id == id, Decision.reason == "spam")
-        )
+        last = db.session.scalar(sa.select(Decision).where(Decision.comment_id == id, Decision.reason == "spam"))
         comment = db.session.get(Comment, id)
         comments.set_status(
             db.session(), comment, last.old_status, actor="moderator:mod_1", kind="undone", undoes_id=last.id

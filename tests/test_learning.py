@@ -43,17 +43,11 @@ def teach(installation):
 
 
 def measured(installation, candidate, file):
-    reports = json.loads(
-        command(installation, "evaluate", candidate, "--data", file, "--against", "ACTIVE", "--json")
-    )
-    return [
-        {label: row["auc"] for label, row in reports[name]["labels"].items()} for name in ("model", "against")
-    ]
+    reports = json.loads(command(installation, "evaluate", candidate, "--data", file, "--against", "ACTIVE", "--json"))
+    return [{label: row["auc"] for label, row in reports[name]["labels"].items()} for name in ("model", "against")]
 
 
-def test_sixty_decisions_teach_an_in_joke_and_a_scam_and_a_rollback_forgets_them(
-    installation, tmp_path, base_file
-):
+def test_sixty_decisions_teach_an_in_joke_and_a_scam_and_a_rollback_forgets_them(installation, tmp_path, base_file):
     jokes, scams = lessons.UNSEEN_JOKES, lessons.UNSEEN_SCAMS
     jokes_before, bundled = held_back(installation, jokes)
     scams_before, _ = held_back(installation, scams)

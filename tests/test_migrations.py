@@ -49,8 +49,7 @@ def alembic(app):
 def triggers(engine):
     queries = {
         "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name",
-        "postgresql": "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger"
-        " WHERE NOT tgisinternal ORDER BY tgname",
+        "postgresql": "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgname",
     }
     with engine.connect() as connection:
         return [tuple(row) for row in connection.execute(sa.text(queries[engine.dialect.name]))]
@@ -117,9 +116,7 @@ def test_starts_at_the_same_moment_migrate_once(tmp_path):
     words = [sys.executable, "-m", "moderation.cli", "migrate"]
 
     started = [
-        subprocess.Popen(
-            words, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
-        )
+        subprocess.Popen(words, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
         for _ in range(3)
     ]
     ended = [(*process.communicate(timeout=60), process.returncode) for process in started]

@@ -97,6 +97,4 @@ def test_models_change_under_load_and_no_request_fails_or_mixes_them(installatio
     assert [fault for caller in callers for fault in caller.faults] == []
     assert {version for version, _ in answers} == {model.version for model in models}
     for model, value in zip(models, spam, strict=True):
-        assert [said for version, said in answers if version == model.version] == [
-            pytest.approx(value, abs=2e-6)
-        ]
+        assert [said for version, said in answers if version == model.version] == [pytest.approx(value, abs=2e-6)]

@@ -180,9 +180,7 @@ class TestTheSession:
 
         ended = jo.decide(id, reason="abuse", note="Aimed at <b>Marta</b>.")
         kept = {
-            name: re.search(rf'name="{name}"[^>]*value="([^"]*)"', jo.page)[1]
-            .replace("&lt;", "<")
-            .replace("&gt;", ">")
+            name: re.search(rf'name="{name}"[^>]*value="([^"]*)"', jo.page)[1].replace("&lt;", "<").replace("&gt;", ">")
             for name in ("draft", "draft_for", "next")
         }
         jo.post("/login", email="jo@example.org", password=PASSWORD, **kept)
@@ -203,9 +201,7 @@ class TestTheSession:
 
 class TestRoles:
     def test_each_role_may_do_what_those_before_it_may(self):
-        allowed = [
-            [moderators.at_least(role, needed) for needed in moderators.ROLES] for role in moderators.ROLES
-        ]
+        allowed = [[moderators.at_least(role, needed) for needed in moderators.ROLES] for role in moderators.ROLES]
 
         assert [sum(row) for row in allowed] == [1, 2, 3, 4]
 

@@ -108,9 +108,7 @@ def prepared(tmp_path_factory):
     """A data folder after the first start, made once; each test has a copy."""
     made = Running(tmp_path_factory.mktemp("prepared") / "var")
     words = made.command("run", "--demo", "--no-start")
-    printed = subprocess.run(
-        words, env=made.environ, cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
+    printed = subprocess.run(words, env=made.environ, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return made.data, printed
 
 
@@ -201,10 +199,7 @@ def test_a_second_start_on_a_busy_port_says_what_to_do_and_harms_nothing(running
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert ended.stderr.count("\n") == 1
-    assert (
-        "cannot be listened on: address already in use. Take another port, as in: make run PORT="
-        in ended.stderr
-    )
+    assert "cannot be listened on: address already in use. Take another port, as in: make run PORT=" in ended.stderr
     assert running.get("/healthz") == 200
 
 
@@ -252,8 +247,6 @@ def test_the_containers_file_is_what_it_promises():
     assert "/readyz" in last
     assert "--require-hashes" in text
     assert 'ENTRYPOINT ["replydesk"]\nCMD ["run"]' in last
-    copied = {
-        word for line in re.findall(r"^COPY (?!--from)(.*) \S+$", text, re.MULTILINE) for word in line.split()
-    }
+    copied = {word for line in re.findall(r"^COPY (?!--from)(.*) \S+$", text, re.MULTILINE) for word in line.split()}
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert copied == allowed

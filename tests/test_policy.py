@@ -70,9 +70,7 @@ def test_a_trusted_role_ends_the_reading():
     assert verdict({}, rules, reader_roles=["staff"], reader_banned=True).status is Status.REJECTED
 
 
-@pytest.mark.parametrize(
-    ("published", "status"), [(None, Status.PENDING), (0, Status.PENDING), (2, Status.PUBLISHED)]
-)
+@pytest.mark.parametrize(("published", "status"), [(None, Status.PENDING), (0, Status.PENDING), (2, Status.PUBLISHED)])
 def test_new_readers_are_looked_at_first(published, status):
     rules = [Rule("new_reader", Action.QUEUE, params={"published_needed": 2})]
 
@@ -96,9 +94,7 @@ def rule(body, name):
 
 
 def test_a_new_policy_decides_the_next_comment(client):
-    saved = put(
-        client, lambda body: body["thresholds"].update(insult={"publish_below": 0.8, "reject_above": 0.9})
-    )
+    saved = put(client, lambda body: body["thresholds"].update(insult={"publish_below": 0.8, "reject_above": 0.9}))
 
     decided = client.post("/v1/comments", json=comment("That is silly.")).json
 

@@ -183,9 +183,7 @@ class TestThePolicy:
             ({"note": " "}, "Say why"),
         ],
     )
-    def test_what_does_not_fit_is_said_beside_its_field_and_nothing_is_saved(
-        self, jo, client, changes, sentence
-    ):
+    def test_what_does_not_fit_is_said_beside_its_field_and_nothing_is_saved(self, jo, client, changes, sentence):
         fields = form_of(jo.get("/demo/policy").text) | {"note": "Because."}
 
         response = jo.post("/demo/policy", **(fields | changes))

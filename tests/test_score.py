@@ -7,9 +7,7 @@ def test_texts_are_scored_in_order_and_nothing_is_stored(client):
     response = client.post("/v1/score", json={"texts": ["You idiot.", "Good news."]})
 
     assert response.status_code == 200
-    assert [item["scores"]["toxicity"] for item in response.json["items"]] == pytest.approx(
-        [0.95, 0.01], abs=1e-6
-    )
+    assert [item["scores"]["toxicity"] for item in response.json["items"]] == pytest.approx([0.95, 0.01], abs=1e-6)
     assert set(response.json["items"][0]["scores"]) == set(LABELS)
     assert client.get("/v1/comments").json["items"] == []
 
@@ -33,9 +31,7 @@ def test_a_plain_score_says_nothing_of_a_decision(client):
     assert set(item) == {"scores"}
 
 
-@pytest.mark.parametrize(
-    "body", [{}, {"texts": []}, {"texts": "one"}, {"texts": ["a"] * 1_001}, {"texts": [1]}]
-)
+@pytest.mark.parametrize("body", [{}, {"texts": []}, {"texts": "one"}, {"texts": ["a"] * 1_001}, {"texts": [1]}])
 def test_what_cannot_be_scored_names_the_field(client, body):
     response = client.post("/v1/score", json=body)
 

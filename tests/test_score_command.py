@@ -157,9 +157,7 @@ def test_neither_serving_nor_scoring_brings_scikit_learn_in(module):
     code = f"import sys, {module}; sys.exit(sorted({{'sklearn', 'scipy'}} & set(sys.modules)) or 0)"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
 
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -169,9 +167,7 @@ class TestThroughAPipe:
     def process(self):
         command = [sys.executable, "-c", "from moderation.cli import main; main()", "score"]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        with subprocess.Popen(
-            command, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, **pipes
-        ) as process:
+        with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, **pipes) as process:
             yield process
             process.kill()
 

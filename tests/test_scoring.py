@@ -71,9 +71,7 @@ def activate(app, version):
 
 def decided_by(client):
     decided_by.count += 1
-    return client.post("/v1/comments", json=comment(f"Comment number {decided_by.count}.")).json[
-        "model_version"
-    ]
+    return client.post("/v1/comments", json=comment(f"Comment number {decided_by.count}.")).json["model_version"]
 
 
 decided_by.count = 0

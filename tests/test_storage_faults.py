@@ -62,9 +62,7 @@ def test_on_a_full_disk_nothing_is_half_stored(served):
     [pages] = rows(client, "PRAGMA page_count")
     rows(client, f"PRAGMA max_page_count = {pages}")
 
-    answers = [
-        client.post("/v1/comments", json=comment("Long words. " * 800, external_id=str(n))) for n in range(20)
-    ]
+    answers = [client.post("/v1/comments", json=comment("Long words. " * 800, external_id=str(n))) for n in range(20)]
     refused = [n for n, answer in enumerate(answers) if answer.status_code != 201]
     rows(client, "PRAGMA max_page_count = 1000000")
     stored = set(rows(client, "SELECT external_id FROM comment"))

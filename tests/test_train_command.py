@@ -32,9 +32,7 @@ def bytes_of(folder):
 
 def test_the_same_decisions_and_seed_give_the_same_bytes(decided, tmp_path):
     for name in ("first", "second"):
-        assert (
-            decided.run("train", "--from-decisions", "--seed", "7", "--out", tmp_path / name).exit_code == 0
-        )
+        assert decided.run("train", "--from-decisions", "--seed", "7", "--out", tmp_path / name).exit_code == 0
 
     assert bytes_of(tmp_path / "first") == bytes_of(tmp_path / "second")
 

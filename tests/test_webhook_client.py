@@ -179,9 +179,7 @@ def test_a_big_answer_is_not_read_to_its_end(receiver):
 def test_a_connection_reset_is_an_answer_with_a_reason(receiver):
     receiver.answer = reset
 
-    assert send(receiver.url) == webhook_client.Answer(
-        None, "The connection was closed before an answer came."
-    )
+    assert send(receiver.url) == webhook_client.Answer(None, "The connection was closed before an answer came.")
 
 
 def test_nobody_listening_is_an_answer_with_a_reason():
@@ -238,9 +236,7 @@ def test_the_connection_goes_to_the_vetted_address_though_the_name_changes_its_m
     look_up = resolver(["8.8.8.8"], ["127.0.0.1"], port=receiver.port)
     monkeypatch.setattr(webhook_client.socket, "getaddrinfo", look_up)
     reached = []
-    monkeypatch.setattr(
-        webhook_client.socket.socket, "connect", lambda _self, place: reached.append(place) or refuse()
-    )
+    monkeypatch.setattr(webhook_client.socket.socket, "connect", lambda _self, place: reached.append(place) or refuse())
 
     def refuse():
         raise ConnectionRefusedError

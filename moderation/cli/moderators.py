@@ -9,9 +9,7 @@ from moderation.cli.database import ACTOR, open_session, the_site
 from moderation.errors import Invalid
 from moderation.services import moderators
 
-_role = click.option(
-    "--role", type=click.Choice(moderators.ROLES), required=True, help="What this person may do."
-)
+_role = click.option("--role", type=click.Choice(moderators.ROLES), required=True, help="What this person may do.")
 _site = click.option("--site", "site_name", help="Name of the site; not needed while there is one only.")
 _stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 

@@ -50,9 +50,7 @@ def rescore(name: str | None, path: Path | None) -> None:
                 break
             table = classifier.predict_proba([row.text for row in rows])
             for row, values in zip(rows, table, strict=True):
-                scored = Scored(
-                    dict(zip(classifier.labels, map(float, values), strict=True)), classifier.version
-                )
+                scored = Scored(dict(zip(classifier.labels, map(float, values), strict=True)), classifier.version)
                 row.scores = {label: round(value, 4) for label, value in (scored.scores or {}).items()}
                 row.harm = expected_harm(row.scores, policy.thresholds)
                 row.model_version = scored.model_version

@@ -67,9 +67,7 @@ def train(
 @click.argument("more", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option("--label", help="Only this label.")
 @click.option("--slices", is_flag=True, help="Also by slice and identity group of the rows.")
-@click.option(
-    "--against", help="Another model to measure on the same rows: a version, a directory or ACTIVE."
-)
+@click.option("--against", help="Another model to measure on the same rows: a version, a directory or ACTIVE.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def evaluate(
     model: str, sources: tuple[Path, ...], more: tuple[Path, ...], label: str | None, slices: bool,
@@ -86,9 +84,7 @@ def evaluate(
         other = load_model(resolve_model(against))
         reports.append(evaluation.evaluate(other, rows, label=label, slices=slices))
     if as_json:
-        click.echo(
-            json.dumps(reports[0] if not against else {"model": reports[0], "against": reports[1]}, indent=2)
-        )
+        click.echo(json.dumps(reports[0] if not against else {"model": reports[0], "against": reports[1]}, indent=2))
         return
     click.echo("\n\n".join(map(evaluation.as_text, reports)))
 
@@ -110,9 +106,7 @@ def _decided(site_name: str | None) -> list[TrainingRow]:
         raise ReplydeskError(
             "Nobody has decided anything that says something of a label, so there is nothing to learn."
         )
-    return [
-        TrainingRow(row.text, dict(row.labels), row.weight, f"decision:{row.decision_id}") for row in rows
-    ]
+    return [TrainingRow(row.text, dict(row.labels), row.weight, f"decision:{row.decision_id}") for row in rows]
 
 
 @contextmanager
@@ -155,9 +149,7 @@ class Progress:
         share = done / total if total else 1.0
         left = (time.monotonic() - self._started) * (1 - share) / share if share else 0.0
         bar = "#" * round(self.WIDTH * share)
-        click.echo(
-            f"\r{what:28.28} [{bar:{self.WIDTH}}] {share:4.0%} {left:4.0f} s left ", err=True, nl=False
-        )
+        click.echo(f"\r{what:28.28} [{bar:{self.WIDTH}}] {share:4.0%} {left:4.0f} s left ", err=True, nl=False)
         self._drawn = True
 
     def end(self) -> None:

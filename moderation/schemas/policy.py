@@ -74,8 +74,7 @@ def _words(value: Any) -> bool:
         isinstance(value, list)
         and len(value) <= MOST_WORDS
         and all(
-            isinstance(word, str) and 0 < len(word.strip()) <= MOST_CHARACTERS and word.isprintable()
-            for word in value
+            isinstance(word, str) and 0 < len(word.strip()) <= MOST_CHARACTERS and word.isprintable() for word in value
         )
     )
 

@@ -30,9 +30,7 @@ class DecisionForm(StrictSchema):
     do = fields.String(
         validate=validate.OneOf(ACTIONS, error="The page asked for something that this desk does not do.")
     )
-    reason = fields.String(
-        validate=validate.OneOf(DECISION_REASONS, error="That is not one of this site's reasons.")
-    )
+    reason = fields.String(validate=validate.OneOf(DECISION_REASONS, error="That is not one of this site's reasons."))
     note = Text(most=MOST_NOTE, load_default="")
     version = fields.Integer(required=True, validate=validate.Range(1, 2**31 - 1))
     queue = fields.String(validate=validate.OneOf(QUEUES), load_default="pending")
@@ -55,9 +53,7 @@ class UndoForm(StrictSchema):
 
 class StandingForm(StrictSchema):
     do = fields.String(required=True, validate=validate.OneOf(("ban", "unban", "premoderate", "trust")))
-    days = fields.String(
-        validate=validate.OneOf([*map(str, BAN_DAYS), "lifted"]), load_default=str(BAN_DAYS[0])
-    )
+    days = fields.String(validate=validate.OneOf([*map(str, BAN_DAYS), "lifted"]), load_default=str(BAN_DAYS[0]))
     reason = Text(most=500, load_default="")
 
     @validates_schema

@@ -63,9 +63,7 @@ def settle(session: Session, allowance: Allowance, now: datetime) -> None:
 
 def advance(session: Session, allowance: Allowance, subscription: Subscription, now: datetime) -> None:
     for step in list(lifecycle.clock_steps(subscription, now)):
-        lifecycle.turn(
-            session, allowance, subscription, step.happening, step.new, at=step.at, actor=CLOCK, cause=CLOCK
-        )
+        lifecycle.turn(session, allowance, subscription, step.happening, step.new, at=step.at, actor=CLOCK, cause=CLOCK)
 
 
 def reckon(session: Session, allowance: Allowance) -> None:

@@ -10,9 +10,7 @@ from moderation.models import Audit, table_of, utc_now
 _INSERT = sa.insert(table_of(Audit))
 
 
-def record(
-    session: Session, *, site_id: str | None, actor: str, action: str, subject: str, **data: Any
-) -> None:
+def record(session: Session, *, site_id: str | None, actor: str, action: str, subject: str, **data: Any) -> None:
     """Write who did what to what; ``data`` must not hold a comment's text, a secret or an address."""
     row = {"site_id": site_id, "actor": actor, "action": action, "subject": subject, "data": data}
     session.connection().execute(_INSERT, {**row, "request_id": "", "created_at": utc_now()})

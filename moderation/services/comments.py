@@ -17,9 +17,7 @@ _LOG = sa.insert(table_of(Decision))
 _DECISION_COLUMNS = tuple(table_of(Decision).columns.keys())
 _TOUCH = (
     sa.update(table_of(Post))
-    .where(
-        table_of(Post).c.site_id == sa.bindparam("of_site"), table_of(Post).c.id == sa.bindparam("of_post")
-    )
+    .where(table_of(Post).c.site_id == sa.bindparam("of_site"), table_of(Post).c.id == sa.bindparam("of_post"))
     .values(thread_version=table_of(Post).c.thread_version + 1)
 )
 
@@ -53,14 +51,8 @@ def edit(
         but_not=comment.id,
     )  # fmt: skip
     verdict = decide(scored.scores, policy, gathered)
-    if (
-        old_status is Status.REJECTED
-        and comment.decided_by != "policy"
-        and verdict.status is Status.PUBLISHED
-    ):
-        reason = Reason(
-            "edited_after_rejection", "A person rejected it before this edit, so a person looks again."
-        )
+    if old_status is Status.REJECTED and comment.decided_by != "policy" and verdict.status is Status.PUBLISHED:
+        reason = Reason("edited_after_rejection", "A person rejected it before this edit, so a person looks again.")
         verdict = Verdict(Status.PENDING, [reason], verdict.policy_version)
     session.add(Revision(comment_id=comment.id, version=comment.version, text=comment.text))
     comment.text, comment.text_hash, comment.decided_by = text, hashed, "policy"

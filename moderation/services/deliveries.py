@@ -170,9 +170,7 @@ def _asked_for(outcome: Outcome) -> timedelta:
     return timedelta(seconds=min(outcome.retry_after_seconds, MOST_RETRY_AFTER_SECONDS))
 
 
-def _disable_if_hopeless(
-    session: Session, endpoint: WebhookEndpoint, outcome: Outcome, now: datetime
-) -> None:
+def _disable_if_hopeless(session: Session, endpoint: WebhookEndpoint, outcome: Outcome, now: datetime) -> None:
     if outcome.status == GONE:
         endpoints.disable(session, endpoint, "It answered 410 Gone.", now=now)
     elif endpoint.failing_since is not None and now - endpoint.failing_since >= DISABLED_AFTER:

@@ -63,9 +63,7 @@ def fan_out(session: Session, event_id: str) -> int:
     Whoever sets ``dispatched_at`` makes them, so that two workers never both do.
     """
     waits = sa.and_(Event.id == event_id, Event.dispatched_at.is_(None))
-    event = session.scalars(
-        sa.update(Event).where(waits).values(dispatched_at=utc_now()).returning(Event)
-    ).first()
+    event = session.scalars(sa.update(Event).where(waits).values(dispatched_at=utc_now()).returning(Event)).first()
     if event is None:
         return 0
     asked = endpoints.asking_for(session, event.site_id, event.type)

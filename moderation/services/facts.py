@@ -42,9 +42,7 @@ def visible_characters(text: str) -> int:
     """How many characters leave a mark on the page: no spaces, controls, format characters or blanks."""
     if text.isascii():
         return len(text) - sum(map(text.count, " \t\n\r\v\f"))
-    return sum(
-        unicodedata.category(c)[0] not in "CZM" and c not in "\u3164\u115f\u1160\uffa0\u2800" for c in text
-    )
+    return sum(unicodedata.category(c)[0] not in "CZM" and c not in "\u3164\u115f\u1160\uffa0\u2800" for c in text)
 
 
 def blocked_words(text: str, policy: Policy) -> list[str]:
@@ -108,9 +106,7 @@ def _repeats(
 
 def _published(session: Session, policy: Policy, reader: Named | None) -> int | None:
     """How many comments of this reader are published, counted no further than a rule asks."""
-    needed = [
-        rule.params["published_needed"] for rule in policy.rules if rule.rule == "new_reader" and rule.enabled
-    ]
+    needed = [rule.params["published_needed"] for rule in policy.rules if rule.rule == "new_reader" and rule.enabled]
     if not needed or reader is None:
         return None
     query = (

@@ -12,9 +12,7 @@ from moderation.policy import Status
 from moderation.services import audit, intake, outbox
 
 
-def report(
-    session: Session, site: Site, comment: Comment, data: Mapping[str, Any], *, actor: str
-) -> tuple[Flag, bool]:
+def report(session: Session, site: Site, comment: Comment, data: Mapping[str, Any], *, actor: str) -> tuple[Flag, bool]:
     """Record a reader's report, once a reader; it orders the queue and never changes the status."""
     reader = intake.name_reader(session, site, data["reader"])
     if reader is None:
@@ -23,9 +21,7 @@ def report(
     flag = session.scalar(known)
     if flag is not None:
         return flag, False
-    flag = Flag(
-        site_id=site.id, comment_id=comment.id, reader_id=reader.id, reason=data["reason"], note=data["note"]
-    )
+    flag = Flag(site_id=site.id, comment_id=comment.id, reader_id=reader.id, reason=data["reason"], note=data["note"])
     session.add(flag)
     comment.flag_count += 1
     session.flush()
@@ -46,18 +42,12 @@ def appeal(
         raise StateForbids("Only a rejected comment can be appealed.", state=comment.status)
     if comment.reader_id is None or data["reader"].get("id") != comment.reader_id:
         raise Invalid.field("reader/id", "Only its author can appeal.")
-    last = (
-        sa.select(Decision.id)
-        .where(Decision.comment_id == comment.id)
-        .order_by(Decision.comment_version.desc())
-    )
+    last = sa.select(Decision.id).where(Decision.comment_id == comment.id).order_by(Decision.comment_version.desc())
     decision_id = session.scalars(last.limit(1)).one()
     known = session.scalar(sa.select(Appeal).where(Appeal.decision_id == decision_id))
     if known is not None:
         return known, False
-    opened = Appeal(
-        site_id=site.id, comment_id=comment.id, decision_id=decision_id, text=data["text"], state="open"
-    )
+    opened = Appeal(site_id=site.id, comment_id=comment.id, decision_id=decision_id, text=data["text"], state="open")
     session.add(opened)
     session.flush()
     audit.record(session, site_id=site.id, actor=actor, action="appeal.opened", subject=comment.id)

@@ -42,9 +42,7 @@ def statement(session: Session, comment: Comment) -> dict[str, Any]:
     """The statement of reasons (EU Digital Services Act, article 17) of the decision in force."""
     if comment.status is not Status.REJECTED:
         raise StateForbids("Only a rejection has a statement of reasons.", state=comment.status)
-    last = (
-        sa.select(Decision).where(Decision.comment_id == comment.id).order_by(Decision.comment_version.desc())
-    )
+    last = sa.select(Decision).where(Decision.comment_id == comment.id).order_by(Decision.comment_version.desc())
     decision = session.scalars(last.limit(1)).one()
     by_policy = decision.actor == "policy"
     sentences = [reason["detail"] for reason in decision.reasons or comment.reasons]
@@ -52,9 +50,7 @@ def statement(session: Session, comment: Comment) -> dict[str, Any]:
         "comment_id": comment.id,
         "decision_id": decision.id,
         "restriction": "The comment is not shown.",
-        "ground": _GROUNDS[decision.reason]
-        if decision.reason
-        else "It breaks this site's rules for comments.",
+        "ground": _GROUNDS[decision.reason] if decision.reason else "It breaks this site's rules for comments.",
         "facts": sentences + ([decision.note] if decision.note else []),
         "automated_detection": bool(comment.scores),
         "automated_decision": by_policy,

@@ -35,9 +35,7 @@ _THE_PARENT = sa.select(
     _COMMENT.c.deleted_at,
 ).where(_COMMENT.c.id == sa.bindparam("id"))
 _THE_POST = sa.select(_POST).where(_POST.c.site_id == sa.bindparam("site"), _POST.c.id == sa.bindparam("id"))
-_THE_READER = sa.select(_READER).where(
-    _READER.c.site_id == sa.bindparam("site"), _READER.c.id == sa.bindparam("id")
-)
+_THE_READER = sa.select(_READER).where(_READER.c.site_id == sa.bindparam("site"), _READER.c.id == sa.bindparam("id"))
 _KEPT_OF_READER = ("id", "name", "email", "url", "roles")
 
 
@@ -74,9 +72,7 @@ def submit(
     if verdict.status is Status.PUBLISHED:
         comments.touch_thread(session, comment)
     comments.log(session, comment, kind="submitted", old_status=None, actor="policy", verdict=verdict)
-    audit.record(
-        session, site_id=site.id, actor=actor, action="comment.submitted", subject=id, status=comment.status
-    )
+    audit.record(session, site_id=site.id, actor=actor, action="comment.submitted", subject=id, status=comment.status)
     comments.announce(session, comment)
     return comment, True
 

@@ -42,9 +42,7 @@ class LabelledRow:
     weight: float = 1.0
 
 
-def from_decisions(
-    session: Session, *, site: Site | None = None, since: datetime | None = None
-) -> list[LabelledRow]:
+def from_decisions(session: Session, *, site: Site | None = None, since: datetime | None = None) -> list[LabelledRow]:
     """Return the training rows of one site or of all, oldest decision first.
 
     The same text decided several times on a site counts once, as it was decided last. Where several people

@@ -37,9 +37,7 @@ def create(
     session.flush()
     session.add(Membership(moderator_id=moderator.id, site_id=site.id, role=role))
     session.flush()
-    audit.record(
-        session, site_id=site.id, actor=actor, action="moderator.created", subject=moderator.id, role=role
-    )
+    audit.record(session, site_id=site.id, actor=actor, action="moderator.created", subject=moderator.id, role=role)
     return moderator
 
 

@@ -38,10 +38,7 @@ def parse(version: int, thresholds: Mapping[str, Any], rules: Sequence[Mapping[s
     return Policy(
         version,
         {label: Threshold(**lines) for label, lines in thresholds.items()},
-        [
-            Rule(r["rule"], Action(r["action"]), r["enabled"], {**RULES[r["rule"]][1], **r["params"]})
-            for r in rules
-        ],
+        [Rule(r["rule"], Action(r["action"]), r["enabled"], {**RULES[r["rule"]][1], **r["params"]}) for r in rules],
     )
 
 
@@ -49,9 +46,7 @@ def as_dict(policy: Policy) -> dict[str, Any]:
     return {
         "version": policy.version,
         "thresholds": {label: vars(lines) for label, lines in policy.thresholds.items()},
-        "rules": [
-            vars(rule) | {"action": rule.action.value, "params": dict(rule.params)} for rule in policy.rules
-        ],
+        "rules": [vars(rule) | {"action": rule.action.value, "params": dict(rule.params)} for rule in policy.rules],
     }
 
 

@@ -134,12 +134,8 @@ def _repeats(session: Session, comment: Comment) -> tuple[int, int]:
     return sum(row.post_id == comment.post_id for row in mine), len(rows)
 
 
-def _published_before(
-    session: Session, policy: Policy, comment: Comment, reader: Reader | None
-) -> int | None:
-    needed = [
-        rule.params["published_needed"] for rule in policy.rules if rule.rule == "new_reader" and rule.enabled
-    ]
+def _published_before(session: Session, policy: Policy, comment: Comment, reader: Reader | None) -> int | None:
+    needed = [rule.params["published_needed"] for rule in policy.rules if rule.rule == "new_reader" and rule.enabled]
     if not needed or reader is None:
         return None
     query = sa.select(Comment.id).where(

@@ -42,6 +42,4 @@ def premoderate(session: Session, reader: Reader, *, on: bool, actor: str) -> No
     """Send everything that this reader writes to people first, or no longer."""
     reader.premoderated = on
     session.flush()
-    audit.record(
-        session, site_id=reader.site_id, actor=actor, action="reader.premoderated", subject=reader.id, on=on
-    )
+    audit.record(session, site_id=reader.site_id, actor=actor, action="reader.premoderated", subject=reader.id, on=on)

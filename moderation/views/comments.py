@@ -48,9 +48,7 @@ def find(id: str, *, if_match: bool = False) -> Comment:
 @bp.arguments(CommentIn)
 @changes
 @bp.response(201, CommentOut)
-@bp.alt_response(
-    200, schema=CommentOut, description="The same external_id came before; this is the stored comment."
-)
+@bp.alt_response(200, schema=CommentOut, description="The same external_id came before; this is the stored comment.")
 def submit(data: dict[str, Any]) -> Any:
     """Submit a reply
 

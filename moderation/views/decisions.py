@@ -24,7 +24,5 @@ def decide(data: dict[str, Any], id: str) -> Any:
     ``If-Match`` with the comment's ETag is required: absent gives 428, stale 412 with what it is now.
     """
     session, comment = db.session(), find(id, if_match=True)
-    comments.set_status(
-        session, comment, data["status"], actor=g.actor, reason=data["reason"], note=data["note"]
-    )
+    comments.set_status(session, comment, data["status"], actor=g.actor, reason=data["reason"], note=data["note"])
     return tagged(comment, 201)

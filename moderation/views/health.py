@@ -26,9 +26,7 @@ def ready() -> Any:
     scores, remark = (False, migrations) if migrations else scoring.current().readiness()
     checks = {"database": (not database, database), "migrations": (not migrations, migrations)}
     checks["model"] = (scores, remark)
-    body = {
-        name: {"ok": ok, **({"reason": reason} if reason else {})} for name, (ok, reason) in checks.items()
-    }
+    body = {name: {"ok": ok, **({"reason": reason} if reason else {})} for name, (ok, reason) in checks.items()}
     fine = all(ok for ok, _ in checks.values())
     status = 200 if fine else 503
     headers = {} if fine else {"Retry-After": "2"}
@@ -53,8 +51,4 @@ def _migrations_fault() -> str | None:
     if not sa.inspect(db.engine).has_table("alembic_version"):
         return "The database is not migrated; run: replydesk migrate"
     found = db.session.scalar(sa.text("SELECT version_num FROM alembic_version"))
-    return (
-        None
-        if found == wanted
-        else f"The database is at {found}, the code at {wanted}; run: replydesk migrate"
-    )
+    return None if found == wanted else f"The database is at {found}, the code at {wanted}; run: replydesk migrate"

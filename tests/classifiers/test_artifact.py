@@ -149,9 +149,7 @@ def test_a_version_stands_for_what_scores(tiny_path, tmp_path):
     manifest, arrays = artifact.read(tiny_path)
 
     same = artifact.save(tmp_path / "same", arrays, manifest | {"commit": "another"})
-    other = artifact.save(
-        tmp_path / "other", arrays | {artifact.WEIGHTS: arrays[artifact.WEIGHTS] * 2}, manifest
-    )
+    other = artifact.save(tmp_path / "other", arrays | {artifact.WEIGHTS: arrays[artifact.WEIGHTS] * 2}, manifest)
 
     assert same["version"] == manifest["version"] != other["version"]
 

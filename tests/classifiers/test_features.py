@@ -83,8 +83,6 @@ def test_the_features_of_a_text_never_change():
     assert rows_of(["you are an idiot"])[0][:5] == [2800, 7620, 21954, 27890, 28595]
 
 
-
-
 @pytest.mark.parametrize("length", [1, 1_999, 2_000])
 def test_a_text_up_to_a_window_is_one(length):
     assert features.windows("x" * length) == ["x" * length]

@@ -111,8 +111,6 @@ def test_a_long_text_is_cut_to_head_and_tail():
     assert len(normalize.seen(text)) == normalize.HEAD_CHARACTERS + normalize.TAIL_CHARACTERS
 
 
-@pytest.mark.parametrize(
-    "copy", ["Buy my  PILLS!!", "buy-my-pills", "bu\u0443 my p\u200bills", "BUY MY P I L L S"]
-)
+@pytest.mark.parametrize("copy", ["Buy my  PILLS!!", "buy-my-pills", "bu\u0443 my p\u200bills", "BUY MY P I L L S"])
 def test_copies_that_read_alike_have_one_skeleton(copy):
     assert skeleton(copy) == skeleton("buy my pills")

@@ -63,9 +63,7 @@ def outcomes(session: Session, reader: Reader, *, last: int = LAST_COMMENTS, but
         Comment.site_id == reader.site_id, Comment.reader_id == reader.id, Comment.deleted_at.is_(None),
         Comment.id != but_not,
     )  # fmt: skip
-    found: Any = session.execute(
-        sa.select(Comment.status, sa.func.count()).where(theirs).group_by(Comment.status)
-    )
+    found: Any = session.execute(sa.select(Comment.status, sa.func.count()).where(theirs).group_by(Comment.status))
     counts = {status.value: 0 for status in Status} | {status.value: count for status, count in found}
     newest = sa.select(Comment).where(theirs).order_by(Comment.id.desc()).limit(last)
     return Outcomes(counts, session.scalars(newest).all())

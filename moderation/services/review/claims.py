@@ -11,9 +11,7 @@ from moderation.models import Comment, Moderator, utc_now
 def take(session: Session, site_id: str, comment_id: str, *, moderator_id: str, seconds: int) -> bool:
     """Hold or go on holding a comment; False where somebody else holds it."""
     now = utc_now()
-    free = sa.or_(
-        Comment.claimed_by.is_(None), Comment.claimed_by == moderator_id, Comment.claimed_until <= now
-    )
+    free = sa.or_(Comment.claimed_by.is_(None), Comment.claimed_by == moderator_id, Comment.claimed_until <= now)
     took = session.execute(
         sa.update(Comment)
         .where(Comment.id == comment_id, Comment.site_id == site_id, Comment.deleted_at.is_(None), free)

@@ -92,9 +92,7 @@ def undo(session: Session, site_id: str, *, moderator: Moderator, decision_id: s
 
 def undoable(session: Session, site_id: str, moderator_id: str) -> Sequence[Decision]:
     """A moderator's last decisions that still stand, newest first."""
-    undone = sa.select(Decision.undoes_id).where(
-        Decision.undoes_id.is_not(None), Decision.moderator_id == moderator_id
-    )
+    undone = sa.select(Decision.undoes_id).where(Decision.undoes_id.is_not(None), Decision.moderator_id == moderator_id)
     mine = sa.select(Decision).where(
         Decision.site_id == site_id, Decision.moderator_id == moderator_id, Decision.kind == "decided"
     )
@@ -110,9 +108,7 @@ def _to_undo(session: Session, site_id: str, moderator: Moderator, decision_id: 
     for candidate in candidates:
         if decision_id in (None, candidate.id):
             return candidate
-    raise StateForbids(
-        f"Only your own last {UNDOABLE} decisions can be taken back, each once. Nothing changed."
-    )
+    raise StateForbids(f"Only your own last {UNDOABLE} decisions can be taken back, each once. Nothing changed.")
 
 
 def in_force(history: Sequence[Decision], *, until: int | None = None) -> Decision | None:
@@ -166,7 +162,5 @@ def _reopen(session: Session, decision: Decision) -> None:
         .values(handled_at=None)
     )
     session.execute(
-        sa.update(Appeal)
-        .where(Appeal.outcome_id == decision.id)
-        .values(state="open", decided_at=None, outcome_id=None)
+        sa.update(Appeal).where(Appeal.outcome_id == decision.id).values(state="open", decided_at=None, outcome_id=None)
     )

@@ -63,9 +63,7 @@ def counts(session: Session, site_id: str) -> dict[str, int]:
     for queue in WORKED:
         query = sa.select(sa.func.count()).select_from(Comment).where(_members(site_id, queue)[0])
         found[queue] = session.scalar(query) or 0
-    found["decided"] = (
-        session.scalar(sa.select(sa.func.count()).select_from(Decision).where(_by_people(site_id))) or 0
-    )
+    found["decided"] = session.scalar(sa.select(sa.func.count()).select_from(Decision).where(_by_people(site_id))) or 0
     return found
 
 
@@ -85,9 +83,7 @@ def decided(session: Session, site_id: str) -> Sequence[sa.Row[Decision, Comment
         .join(Comment, Comment.id == Decision.comment_id)
         .join(Moderator, Moderator.id == Decision.moderator_id)
         .outerjoin(undo, undo.undoes_id == Decision.id)
-        .where(
-            Decision.site_id == site_id, Decision.moderator_id.is_not(None), Decision.kind == "decided", _HERE
-        )
+        .where(Decision.site_id == site_id, Decision.moderator_id.is_not(None), Decision.kind == "decided", _HERE)
         .order_by(Decision.id.desc())
         .limit(DECIDED_SHOWN)
     )

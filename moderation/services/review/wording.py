@@ -24,17 +24,13 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
 
 def what_happened(session: Session, comment: Comment) -> str:
     """Tell a moderator who comes second what was done first, and that nothing else was."""
-    last = (
-        sa.select(Decision).where(Decision.comment_id == comment.id).order_by(Decision.comment_version.desc())
-    )
+    last = sa.select(Decision).where(Decision.comment_id == comment.id).order_by(Decision.comment_version.desc())
     decision = session.scalars(last.limit(1)).one()
     when = ago(decision.created_at)
     if decision.kind == "deleted":
         return f"It was taken down {when}. Nothing was decided."
     if decision.kind == "edited":
-        return (
-            f"Its author edited it {when}, so it was scored again. Nothing was decided; look at the new text."
-        )
+        return f"Its author edited it {when}, so it was scored again. Nothing was decided; look at the new text."
     who = actor_name(session, decision)
     if decision.kind == "undone":
         return f"{who} took a decision on it back {when}. Nothing was decided; look at it again."

@@ -66,9 +66,7 @@ def _enter(name: str, needed: str | None) -> None:
     needed = needed or ("viewer" if request.method in SAFE else "moderator")
     g.role = role
     if not moderators.at_least(role, needed):
-        raise Forbidden(
-            f"This needs the role “{needed}”; yours on this site is “{role}”. Nothing was changed."
-        )
+        raise Forbidden(f"This needs the role “{needed}”; yours on this site is “{role}”. Nothing was changed.")
     g.site = sites.by_name(db.session(), name)
 
 

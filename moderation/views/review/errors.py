@@ -67,9 +67,7 @@ def of_form(error: ValidationError) -> Response:
 
 
 def of_forgery(error: CSRFError) -> Response:  # noqa: ARG001 -- Flask's signature
-    sentence = (
-        "It was not of this page, or its session has ended. Nothing was changed; go back and try again."
-    )
+    sentence = "It was not of this page, or its session has ended. Nothing was changed; go back and try again."
     return page(400, "The form could not be trusted", sentence)
 
 
@@ -87,9 +85,7 @@ def of_throttle(error: TooManyRequests) -> Response:  # noqa: ARG001 -- Flask's 
 def of_race(error: sa.exc.IntegrityError) -> Response:
     log.warning("race: %s", type(error.orig).__name__)
     db.session.rollback()
-    return page(
-        409, "A colleague was faster", "Somebody did the same at the same moment. Yours was not needed."
-    )
+    return page(409, "A colleague was faster", "Somebody did the same at the same moment. Yours was not needed.")
 
 
 def of_database(error: sa.exc.DBAPIError) -> Response:

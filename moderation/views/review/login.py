@@ -19,9 +19,7 @@ from moderation.services import audit, moderators
 from moderation.views.review import session as sessions
 from moderation.views.review.blueprint import View, bp, public
 
-WRONG = (
-    "That e-mail and password do not go together. Check both and try again; after five tries there is a wait."
-)
+WRONG = "That e-mail and password do not go together. Check both and try again; after five tries there is a wait."
 FOUND = 302
 # Windows that grow: who goes on guessing waits a minute, then an hour, then a day.
 PER_PERSON_AND_PLACE = "5 per minute; 20 per hour; 50 per day"
@@ -126,9 +124,7 @@ def ask_again(sentence: str) -> Response:
 def _where_it_was(arguments: dict[str, str]) -> str:
     if request.endpoint != "review.decide":
         return (request.referrer and urlsplit(request.referrer).path) or url_for("review.home")
-    return url_for(
-        "review.comment", site=arguments["site"], id=arguments["id"], queue=request.form.get("queue")
-    )
+    return url_for("review.comment", site=arguments["site"], id=arguments["id"], queue=request.form.get("queue"))
 
 
 @bp.post("/logout")

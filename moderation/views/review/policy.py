@@ -56,9 +56,7 @@ def save_policy(site: str) -> Any:
     """Save lines and rules as a new version; what does not fit is said beside its field, nothing changes."""
     database = db.session()
     if request.form.get("version", "") != str(g.site.policy_version):
-        raise StaleVersion(
-            "A colleague saved a new version meanwhile. Yours was not saved; open the policy again."
-        )
+        raise StaleVersion("A colleague saved a new version meanwhile. Yours was not saved; open the policy again.")
     typed = _typed(policies.as_dict(policies.in_force(database, g.site)))
     try:
         data = PolicyIn().load({key: typed[key] for key in ("thresholds", "rules", "note")})
@@ -83,10 +81,7 @@ def _typed(present: dict[str, Any]) -> dict[str, Any]:
     """The form over the policy in force; what is no number stays as it was typed and is refused by name."""
     form = request.form
     lines = {
-        label: {
-            name: _number(form.get(f"{label}.{name}", ""), float)
-            for name in ("publish_below", "reject_above")
-        }
+        label: {name: _number(form.get(f"{label}.{name}", ""), float) for name in ("publish_below", "reject_above")}
         for label in present["thresholds"]
     }
     rules = [
@@ -94,9 +89,7 @@ def _typed(present: dict[str, Any]) -> dict[str, Any]:
             "rule": rule["rule"],
             "action": form.get(f"{at}.action", rule["action"]),
             "enabled": f"{at}.enabled" in form,
-            "params": {
-                name: _parameter(form.get(f"{at}.{name}"), rule["rule"], name) for name in rule["params"]
-            },
+            "params": {name: _parameter(form.get(f"{at}.{name}"), rule["rule"], name) for name in rule["params"]},
         }
         for at, rule in enumerate(present["rules"])
     ]
