@@ -11,21 +11,33 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.optimize import minimize
 
 from classifiers import artifact, calibrate, corpus, metrics, recipe, thresholds
 from classifiers.base import LABELS
+from classifiers.corpus import Corpus
 from classifiers.data import TrainingRow
 from classifiers.encoder import EncoderClassifier
 from classifiers.two_tiers import calibrated
 
 # Clean Wikipedia comments are many and alike: this share of them is enough, and counts for all.
-_DRAWN: Mapping[str, float] = {"jigsaw_any": 0.25, "email_spam": 0.1, "web_form_spam": 0.5, "politeness_requests": 0.3,
-                               "gab_hate_corpus": 0.5, "davidson_tweets": 0.3}  # fmt: skip
+_DRAWN: Mapping[str, float] = MappingProxyType({
+    "jigsaw_any": 0.2,
+    "davidson_tweets": 0.2,
+    "email_spam": 0.1,
+    "gab_hate_corpus": 0.3,
+    "hatexplain": 0.5,
+    "implicit_hate": 0.5,
+    "politeness_requests": 0.3,
+    "stormfront": 0.5,
+    "web_form_spam": 0.5,
+})  # fmt: skip
 _HALF = 0.5
 _L2 = 1.0
 # How much a row of no ordinary stream counts beside one of it when the combiner is fitted.
@@ -122,15 +134,15 @@ def manifest_of(found: Validation, base: Mapping[str, Any]) -> dict[str, Any]:
     for label in LABELS:
         rows[label]["band"] = round(_odds(share * lines[label]["publish_below"]), 4)
     both = {"combiner": rows, "skipped": skipped, "lost_auc": lost, "held_out": _aucs(found, full, alone)}
-    return {"encoder": both, "thresholds": lines}
+    return {"encoder": both, "thresholds": lines, "metrics": metrics.held_out(_as_corpus(found), _sigmoid(full))}
 
 
 def _lines(
     scores: NDArray[np.float64], targets: NDArray[np.float64], weights: NDArray[np.float64], before: Mapping[str, float]
 ) -> dict[str, float]:
-    """Return lines that are safe for both answers: rejected is only what the linear tier alone would reject, too."""
+    """Return lines that hold for either answer: never lower than those of the linear tier."""
     derived = thresholds.derive(scores, targets, weights)
-    return derived | {"reject_above": max(derived["reject_above"], before["reject_above"])}
+    return {name: max(line, before[name]) for name, line in derived.items()}
 
 
 def _band(
@@ -165,6 +177,14 @@ def _aucs(found: Validation, full: NDArray[np.float64], alone: NDArray[np.float6
         label: {name: round(_auc(scores, found, i, found.stream), 4) for name, scores in tiers.items()}
         for i, label in enumerate(LABELS)
     }
+
+
+def _as_corpus(found: Validation) -> Corpus:
+    """Return the rows in the form that they are measured in, without their features."""
+    known = ~np.isnan(found.targets)
+    targets = np.where(known, found.targets, 0).astype(np.float32)
+    nothing = sparse.csr_matrix((len(targets), 0), dtype=np.float32)
+    return Corpus(nothing, targets, known, found.weights.astype(np.float32), found.sources.tolist())
 
 
 def _sigmoid(odds: Any) -> Any:

@@ -23,7 +23,7 @@ _LATIN_LETTER = re.compile(r"[a-z]")
 _RUN = re.compile(r"([^\W\d_])\1{2,}|([^\w\s])\2{3,}")
 _WWW = "www"
 _SPELT = re.compile(r"(?<![a-z0-9])(?:[a-z][ ._*-]){2,}[a-z](?![a-z0-9])")
-_PARTING = re.compile(r"[ ._*-]")
+_PARTING, _SIGN = re.compile(r"[ ._*-]"), re.compile(r"[._*-]")
 _LEET = str.maketrans("0134579@$", "oieastgas")
 # A sign between letters stands for one; "2nd", "@name" and "joe@site.com" are what they are.
 _LEET_WORD = re.compile(r"(?<![\w@.])[a-z]+(?:[0134579@$]{1,2}[a-z]+)+(?:\$+)?(?![\w@.])|(?<!\w)[a-z]+\$\$(?!\w)")
@@ -81,7 +81,9 @@ def _cut(found: re.Match[str]) -> str:
 
 
 def _without_signs(found: re.Match[str]) -> str:
-    return _PARTING.sub("", found.group())
+    spelt = found.group()
+    # Where signs part the letters, blanks part the words.
+    return _PARTING.sub("", spelt) if _SIGN.search(spelt) is None else _SIGN.sub("", spelt)
 
 
 def _without_leet(found: re.Match[str]) -> str:

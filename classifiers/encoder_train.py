@@ -39,7 +39,6 @@ _FIRST_BIAS = -2.0
 _LABEL_COSTS = (2.0, 0.7, 1.0, 1.0, 1.2, 1.5, 1.2)
 
 
-
 class Encoder(nn.Module):
     """A pretrained encoder under one linear layer for all labels."""
 

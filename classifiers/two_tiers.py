@@ -81,19 +81,20 @@ class TwoTiers:
         """Return calibrated log-odds with what decisions taught, of shape (n_texts, n_labels)."""
         return self._answers(texts, float("inf"))[0]
 
-    def explain(self, text: str) -> list[Span]:
+    def explain(self, text: str, seconds: float = float("inf")) -> list[Span]:
         """Return what raised each label of at least ``EXPLAINED_FROM``, the strongest span first.
 
-        The spans of each tier count as much as the tier does in the combiner; where they overlap they are one.
+        The spans of each tier count as much as the tier does in the combiner; where they overlap they are one. With
+        no ``seconds`` left the linear tier explains alone what it would answer alone.
         """
-        probabilities = self.predict_proba([text])[0]
+        [probabilities], [late] = self.predict_within([text], seconds)
         wanted = [i for i in range(len(LABELS)) if probabilities[i] >= EXPLAINED_FROM]
         if not wanted:
             return []
-        with_encoder = self._encoder is not None and self._wants_encoder(self._linear.logits([text]))[0]
+        by_both = not late and self._encoder is not None and bool(self._wants_encoder(self._linear.logits([text]))[0])
         ones = np.ones(len(LABELS))
-        parts = [(self._linear.spans(text, wanted), self._combiner.of_linear if with_encoder else ones)]
-        if self._encoder is not None and with_encoder:
+        parts = [(self._linear.spans(text, wanted), self._combiner.of_linear if by_both else ones)]
+        if self._encoder is not None and by_both:
             parts.append((self._encoder.spans(text, wanted), self._combiner.of_encoder))
         if self._moved is not None:
             parts.append((self._moved.spans(text, wanted), ones))

@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from flask import Flask, current_app
 
 import classifiers
-from classifiers import ArtifactError, Classifier
+from classifiers import ArtifactError, Classifier, Span
 from classifiers.artifact import load
 from classifiers.two_tiers import TwoTiers, alone
 from moderation.db import db
@@ -104,6 +104,18 @@ class Scoring:
                 raise NotReady("No model can score just now, so nothing can be decided.")
             return [Scored(None, "")] * len(texts)
         return scored
+
+    def explain(self, texts: Sequence[str]) -> list[list[Span]]:
+        """Return what raised the scores of each text, nothing without a model; in the time that scoring has."""
+        classifier = self.classifier()
+        if classifier is None:
+            return [[] for _ in texts]
+        if not isinstance(classifier, TwoTiers):
+            return [classifier.explain(text) for text in texts]
+        began, until = time.monotonic(), time.monotonic() + self._allowance.seconds()
+        found = [classifier.explain(text, until - time.monotonic()) for text in texts]
+        self._allowance.spend(time.monotonic() - began)
+        return found
 
     def readiness(self) -> tuple[bool, str | None]:
         """Whether a comment would be scored now, and what is wrong with the model that should decide."""

