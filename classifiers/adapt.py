@@ -28,6 +28,8 @@ from classifiers.two_tiers import TwoTiers
 
 # Tried on 60 decisions against rows kept from training: unseen variants turn, no AUC moves by 0.001.
 FLOOR, STIFFNESS = 0.03, 12.0
+# What is missing beside two tiers is less than beside one, and must be learnt from as few rows.
+_FREER_BESIDE_TWO_TIERS = 0.4
 # ``seen`` is counted as if the base data had this many rows: more would let nothing move.
 _SEEN_ROWS = 17_000
 # The mean squared length of a row of feature values, before it is scaled to 1; only sets the scale of ``seen``.
@@ -47,6 +49,7 @@ def further(base: Path, rows: Sequence[TrainingRow], tell: Progress) -> tuple[di
     occurrences = artifact.counts_of(arrays[artifact.FREQUENCY])[used] * (_SEEN_ROWS / manifest["rows"])
     precision = FLOOR + STIFFNESS * occurrences * np.square(values[used], dtype=np.float64) / _SQUARED_LENGTH
     start = _Start(base, manifest, arrays, rows)
+    precision *= start.stiffness
     weights = start.weights
     for i, label in enumerate(LABELS):
         tell(i, len(LABELS), "learning from the new rows")
@@ -66,10 +69,10 @@ class _Start:
     ) -> None:
         self._calibration = manifest["calibration"]
         self._odds: NDArray[np.float64] | None = None
-        self.name = artifact.WEIGHTS
+        self.name, self.stiffness = artifact.WEIGHTS, 1.0
         classifier = artifact.load(base)
         if isinstance(classifier, TwoTiers):
-            self.name = artifact.MOVED
+            self.name, self.stiffness = artifact.MOVED, _FREER_BESIDE_TWO_TIERS
             self._odds = classifier.log_odds([row.text for row in rows])
         self.weights = arrays.get(self.name, np.zeros_like(arrays[artifact.WEIGHTS])).astype(np.float32)
 

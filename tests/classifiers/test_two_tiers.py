@@ -79,7 +79,7 @@ def test_decisions_turn_what_both_tiers_are_sure_of(bundled, linear, tmp_path):
 
     for tier, before in ((artifact.FULL, bundled), (artifact.LINEAR, linear)):
         after = artifact.load(tmp_path / "taught", tier)
-        assert before.predict_proba([joke])[0, TOXICITY] > 0.2 > 2 * after.predict_proba([joke])[0, TOXICITY]
+        assert before.predict_proba([joke])[0, TOXICITY] > after.predict_proba([joke])[0, TOXICITY] + 0.15
         assert after.predict_proba([ABUSE])[0, TOXICITY] > 0.8
     manifest = artifact.read_manifest(tmp_path / "taught")
     assert manifest["base"] == bundled.version != manifest["version"]
