@@ -155,11 +155,13 @@ def _band(
         low = np.array([_odds(share * _sigmoid(line)) for line in publish])
         skips = np.asarray((alone < low).all(axis=1))
         cascade = np.where(skips[:, None], alone, full)
-        lost = max(
+        losses = [
             _auc(full, found, i, weights) - _auc(cascade, found, i, weights)
             for i in range(len(LABELS))
             for weights in (found.stream, found.weights)
-        )
+        ]
+        # A label of which nothing is known loses nothing.
+        lost = float(np.nanmax([0.0, *losses]))
         if lost <= LOST_AUC:
             return share, round(float(found.stream[skips & stream].sum() / found.stream.sum()), 4), round(lost, 5)
     return 0.0, 0.0, 0.0
@@ -173,9 +175,11 @@ def _auc(scores: NDArray[np.float64], found: Validation, label: int, weights: ND
 
 def _aucs(found: Validation, full: NDArray[np.float64], alone: NDArray[np.float64]) -> dict[str, Any]:
     tiers = {"linear": alone, "encoder": found.encoder, "both": full}
+    table = {name: [_auc(scores, found, i, found.stream) for i in range(len(LABELS))] for name, scores in tiers.items()}
     return {
-        label: {name: round(_auc(scores, found, i, found.stream), 4) for name, scores in tiers.items()}
+        label: {name: round(figures[i], 4) for name, figures in table.items()}
         for i, label in enumerate(LABELS)
+        if np.isfinite([figures[i] for figures in table.values()]).all()
     }
 
 
