@@ -77,7 +77,7 @@ class Allowance:
 class Scoring:
     """Holds the active classifier of one process."""
 
-    def __init__(self, default_path: Path, *, data: Path, on_error: str, encoder_seconds: float = 1.0) -> None:
+    def __init__(self, default_path: Path, *, data: Path, on_error: str, encoder_seconds: float = 0.5) -> None:
         self._allowance = Allowance(encoder_seconds)
         self.default_path = default_path
         self.data = data
