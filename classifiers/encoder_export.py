@@ -51,7 +51,8 @@ def export(pretrained: Path, checkpoint: Path, out: Path) -> None:
             opset_version=_OPSET,
             dynamo=False,
         )
-        quantize_dynamic(whole, out / ONNX, per_channel=True, reduce_range=False, weight_type=QuantType.QInt8)
+        # Seven bits: with eight, processors without VNNI add past what fits. By channel, that costs nothing here.
+        quantize_dynamic(whole, out / ONNX, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
     shutil.copyfile(pretrained / PRETRAINED_VOCABULARY, out / VOCABULARY)
 
 
