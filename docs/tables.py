@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 from flask import Flask
+from werkzeug.routing import Rule
 
 from classifiers import bundled_path
 from classifiers.artifact import read_manifest
@@ -29,6 +30,8 @@ OTHERS = {
     "/": "Leads to `/docs`.",
     "/problems/{code}": "What the `type` of an error leads to.",
 }
+# Doors of other protocols, which have no OpenAPI document of ours.
+DOORS = ("/v1alpha1/", "/$discovery/", "/1.1/")
 SKIPPED = ("/review/", "/demo", "/bootstrap/", "/static/", "/docs/")
 
 
@@ -75,7 +78,13 @@ def routes(app: Flask) -> Iterator[str]:
             address = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
             for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
                 operation = document.get(address, {}).get(method.lower(), {})
-                yield f"| `{method}` | `{address}` | {operation.get('summary') or OTHERS.get(address, '')} |"
+                said = operation.get("summary") or OTHERS.get(address) or _said(app, rule)
+                yield f"| `{method}` | `{address}` | {said} |"
+
+
+def _said(app: Flask, rule: Rule) -> str:
+    view = app.view_functions[rule.endpoint] if rule.rule.startswith(DOORS) else None
+    return ((view and view.__doc__) or "").split("\n\n")[0].strip()
 
 
 def errors() -> Iterator[str]:

@@ -13,7 +13,7 @@ from moderation.models import ApiKey, Site, table_of, utc_now
 SCOPES = ("comments", "score", "readers", "review", "admin")
 _KEYS, _SITES = table_of(ApiKey), table_of(Site)
 # Rows, not objects: asked on every request, and read only.
-_KEY = sa.select(_KEYS).where(_KEYS.c.sha256 == sa.bindparam("digest"), _KEYS.c.door == "api")
+_KEY = sa.select(_KEYS).where(_KEYS.c.sha256 == sa.bindparam("digest"), _KEYS.c.door == sa.bindparam("door"))
 _SITE = sa.select(_SITES).where(_SITES.c.id == sa.bindparam("id"))
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 LONGEST_ID = 255
@@ -28,7 +28,7 @@ def require_scope(blueprint: Blueprint, scope: str, *, reads: bool = False) -> N
         if any(_is_no_id(str(value)) for value in (request.view_args or {}).values()):
             raise NotFound(f"No id holds a NUL or more than {LONGEST_ID} characters.")
         mark_reading(reads or request.method in _SAFE_METHODS)
-        g.api_key, g.site = _find(_token())
+        g.api_key, g.site = find(_token())
         g.actor = f"key:{g.api_key.id}"
         if scope not in g.api_key.scopes:
             raise Forbidden(f"This key lacks the scope “{scope}”.", needed=scope)
@@ -47,11 +47,12 @@ def _token() -> str:
     return token.strip()
 
 
-def _find(token: str) -> tuple[Any, Any]:
+def find(token: str, *, door: str = "api") -> tuple[Any, Any]:
+    """Return the rows of the key and its site; raise ``Unauthenticated``. A key opens the door it was made for."""
     # Looking up a hash of 256 random bits leaks nothing through its timing that would help to guess one.
     digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
     connection = db.session.connection()
-    key = connection.execute(_KEY, {"digest": digest}).one_or_none()
+    key = connection.execute(_KEY, {"digest": digest, "door": door}).one_or_none()
     if key is None or key.revoked_at or (key.expires_at and key.expires_at <= utc_now()):
         raise Unauthenticated("This key is unknown, expired or revoked.")
     return key, connection.execute(_SITE, {"id": key.site_id}).one()

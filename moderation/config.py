@@ -85,6 +85,10 @@ SETTINGS = (
             "Longest time of one webhook delivery, in seconds; a lease lasts twice as long."),
     Setting("WORKER_POLL_MS", 500, _whole(10, 60_000), "Pause of the worker when nothing waits, in milliseconds."),
     Setting("CLAIM_SECONDS", 300, _whole(5, 3_600), "How long an opened comment is held for a moderator, in seconds."),
+    Setting("PERSPECTIVE_SCALE", True, _boolean,
+            "Give TOXICITY at the Perspective door on Perspective's own scale, where the model has a map to it."),
+    Setting("AKISMET_ABUSE_IS_SPAM", True, _boolean,
+            "At the Akismet door abuse is answered as spam; 0: as what waits for people, so that the client holds it."),
     Setting("SESSION_HOURS", 12, _whole(1, 168), "How long a moderator stays signed in at the most, in hours."),
 )  # fmt: skip
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

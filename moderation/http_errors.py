@@ -1,7 +1,8 @@
 """The only place where an error becomes a response: RFC 9457 problem details, one shape everywhere."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
 
 import sqlalchemy as sa
@@ -39,6 +40,10 @@ _FRAMEWORK = {
     429: ("rate_limited", "Too many requests; try again after the time in Retry-After."),
 }
 RETRY_AFTER_SECONDS = 2
+# How a door of another protocol says it: given our own answer, its answer. Found by the beginning of the path,
+# so that an address or a method that does not exist is answered in the door's way too.
+Dialect = Callable[[Response], Response]
+_DIALECTS = "error_dialects"
 
 
 def problem(status: int, code: str, title: str, detail: str, **extra: Any) -> Response:
@@ -116,12 +121,34 @@ def _of_fault(error: Exception) -> Response:
     return problem(500, "fault", "A fault of ours", "This is a fault of ours; it was logged with the request's id.")
 
 
+def speak(app: Flask, prefix: str, dialect: Dialect) -> None:
+    """Answer every error under ``prefix`` as ``dialect`` does."""
+    app.extensions[_DIALECTS][prefix] = dialect
+
+
+def _translated(handler: Callable[[Any], Response]) -> Callable[[Any], Response]:
+    @wraps(handler)
+    def answer(error: Exception) -> Response:
+        own = handler(error)
+        for prefix, dialect in current_app.extensions[_DIALECTS].items():
+            if request.path.startswith(prefix):
+                return dialect(own)
+        return own
+
+    return answer
+
+
 def init_app(app: Flask) -> None:
-    app.register_error_handler(errors.ReplydeskError, of_domain)
-    app.register_error_handler(ValidationError, of_validation)
-    app.register_error_handler(HTTPException, _of_framework)
-    app.register_error_handler(sa.exc.IntegrityError, _of_race)
-    app.register_error_handler(sa.exc.OperationalError, _of_database)
-    app.register_error_handler(sa.exc.InterfaceError, _of_database)
-    app.register_error_handler(sa.exc.TimeoutError, _of_database)
-    app.register_error_handler(Exception, _of_fault)
+    app.extensions[_DIALECTS] = {}
+    handlers: dict[type[Exception], Callable[[Any], Response]] = {
+        errors.ReplydeskError: of_domain,
+        ValidationError: of_validation,
+        HTTPException: _of_framework,
+        sa.exc.IntegrityError: _of_race,
+        sa.exc.OperationalError: _of_database,
+        sa.exc.InterfaceError: _of_database,
+        sa.exc.TimeoutError: _of_database,
+        Exception: _of_fault,
+    }
+    for kind, handler in handlers.items():
+        app.register_error_handler(kind, _translated(handler))

@@ -10,6 +10,8 @@ import psycopg
 import sqlalchemy as sa
 
 DATABASES = ("http", "migrations")
+# What never asks this database: models, browsers, and processes with a database file of their own.
+ELSEWHERE = ("tests/classifiers", "tests/browser", "tests/chaos", "tests/test_newcomer.py", "tests/test_house.py")
 
 
 def at(url: str, database: str) -> str:
@@ -28,7 +30,8 @@ def main() -> int:
             http, migrations = (at(url, name) for name in DATABASES)
             environ = {**os.environ, "TEST_DATABASE_URL": http, "TEST_MIGRATIONS_URL": migrations}
             # One process: the tests share the one database.
-            return subprocess.run([sys.executable, "-m", "pytest", *sys.argv[1:]], env=environ, check=False).returncode
+            words = [sys.executable, "-m", "pytest", *(f"--ignore={path}" for path in ELSEWHERE), *sys.argv[1:]]
+            return subprocess.run(words, env=environ, check=False).returncode
         finally:
             server.cleanup()
 

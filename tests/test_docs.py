@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from moderation import __version__, config, errors, http_errors
+from moderation import __version__, config, errors, http_errors, perspective
 from moderation.cli import replydesk
 
 ROOT = Path(__file__).parent.parent
@@ -98,6 +98,15 @@ def test_every_route_of_the_api_is_in_the_openapi_document(app, client):
     api = {(method, path) for method, path in routes(app) if path.startswith("/v1/") and "openapi" not in path}
 
     assert api - described == set()
+
+
+def test_every_attribute_of_perspective_stands_in_the_docs_under_its_label():
+    described = {name: row[1] for row in rows(page("doors.md")) for name in re.findall(r"[A-Z_]{4,}", row[0])}
+
+    for name, label in perspective.ATTRIBUTES.items():
+        assert re.match(r"`?(\w+)", described.get(name, ""))[1] == label
+    assert {name for name, said in described.items() if said.startswith("refused")} <= set(perspective.REFUSED)
+    assert [name for name in perspective.REFUSED if "_EXP" not in name and "refused" not in described[name]] == []
 
 
 def test_every_link_between_the_pages_leads_somewhere():

@@ -196,3 +196,29 @@ def test_nobody_outweighs_all_others_beyond_a_small_sites_need(rows, together):
         found[row.actor] = found.get(row.actor, 0.0) + row.weight
 
     assert found == pytest.approx(together, rel=1e-4)
+
+
+def suggest(installation, text, value):
+    key = {"Authorization": installation.client.environ_base["HTTP_AUTHORIZATION"]}
+    body = {"comment": {"text": text}, "attributeScores": {"TOXICITY": {"summaryScore": {"value": value}}}}
+    assert installation.client.post("/v1alpha1/comments:suggestscore", json=body, headers=key).status_code == 200
+
+
+def test_feedback_from_outside_is_a_row_of_half_the_weight_that_names_its_door(installation):
+    suggest(installation, "The weather was fine on Monday.", 1)
+
+    [row] = export(installation)
+
+    assert labels_in(row) == {"toxicity": "1"}
+    assert (row["weight"], row["source"], row["comment_id"]) == ("0.5", "perspective", "")
+    assert row["decision_id"].startswith("fbk_")
+    assert row["actor"].startswith("perspective:key:")
+
+
+def test_a_decision_counts_before_feedback_on_the_same_text(installation):
+    decided(installation, "The weather was fine on Monday.", "published")
+    suggest(installation, "The weather was fine on  monday.", 1)
+
+    [row] = export(installation)
+
+    assert (row["source"], row["toxicity"]) == ("decision", "0")

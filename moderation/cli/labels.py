@@ -15,7 +15,7 @@ from moderation.services import labels as decisions
 from moderation.services import sites
 from moderation.services.labels import LabelledRow
 
-_COLUMNS = ("comment_id", "decision_id", "site", "actor", "decided_at", "text", *LABELS, "weight")
+_COLUMNS = ("comment_id", "decision_id", "site", "actor", "decided_at", "text", *LABELS, "weight", "source")
 
 
 class Moment(click.ParamType[datetime]):
@@ -41,7 +41,7 @@ def labels() -> None:
 @click.option("--since", type=Moment(), help="Only decisions from this day or time on.")
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True)
 def export(site_name: str | None, since: datetime | None, form: str) -> None:
-    """Write the standing decision of each comment to standard output, with provenance.
+    """Write the standing decision of each comment, and feedback from outside, to standard output, with provenance.
 
     Label columns hold 1 or 0; empty where the decision says nothing of that label.
     """
@@ -52,7 +52,7 @@ def export(site_name: str | None, since: datetime | None, form: str) -> None:
         _write_csv(rows)
     else:
         _write_json(rows)
-    click.echo(f"{len(rows)} decisions.", err=True)
+    click.echo(f"{len(rows)} rows.", err=True)
 
 
 def _write_csv(rows: Iterable[LabelledRow]) -> None:
@@ -61,7 +61,7 @@ def _write_csv(rows: Iterable[LabelledRow]) -> None:
     for row in rows:
         labelled = [_number(row.labels.get(label)) for label in LABELS]
         facts = [row.comment_id, row.decision_id, row.site, row.actor, _iso(row.decided_at), row.text]
-        writer.writerow([*facts, *labelled, f"{row.weight:g}"])
+        writer.writerow([*facts, *labelled, f"{row.weight:g}", row.source])
 
 
 def _write_json(rows: Iterable[LabelledRow]) -> None:

@@ -1,4 +1,4 @@
-"""People's decisions as training rows, each with where it comes from.
+"""People's decisions, and feedback from outside, as training rows, each with where it comes from.
 
 What counts is the last decision of a person on a comment that was not taken back, on the text that the
 person saw. The mapping to labels says no more than the decision did: what it leaves open stays unknown.
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from moderation.models import Comment, Decision, Revision, Site
 from moderation.policy import LABELS, Status
-from moderation.services import facts, policies
+from moderation.services import facts, feedback, policies
 
 ABUSE_LABELS = tuple(label for label in LABELS if label != "spam")
 # Decisions made by people (moderators and site keys), and the taking back of one.
@@ -23,13 +23,16 @@ _PERSONAL = ("decided", "undone")
 # What one actor's rows may weigh together however few there are of others: a small site has one moderator
 # who does nearly everything.
 FREE_WEIGHT = 200.0
+# What came through a door of another protocol was seen by nobody here: it counts half, and never against a decision.
+OUTSIDE_WEIGHT = 0.5
 
 
 @dataclass(frozen=True)
 class LabelledRow:
     """A text with what a person's decision says of it; a label that is absent is unknown.
 
-    ``labels`` holds 0.0 or 1.0; ``weight`` is at most 1.
+    ``labels`` holds 0.0 or 1.0; ``weight`` is at most 1. Feedback from outside has no comment, its own id
+    in the place of a decision's, and the door in ``source``.
     """
 
     comment_id: str
@@ -40,16 +43,19 @@ class LabelledRow:
     text: str
     labels: Mapping[str, float]
     weight: float = 1.0
+    source: str = "decision"
 
 
 def from_decisions(session: Session, *, site: Site | None = None, since: datetime | None = None) -> list[LabelledRow]:
-    """Return the training rows of one site or of all, oldest decision first.
+    """Return the training rows of one site or of all: feedback from outside, then decisions, each oldest first.
 
-    The same text decided several times on a site counts once, as it was decided last. Where several people
-    decided, none of them outweighs all others together, beyond ``FREE_WEIGHT``.
+    The same text decided several times on a site counts once, as it was decided last, and a decision counts
+    before feedback. Where several people decided, none of them outweighs all others together, beyond
+    ``FREE_WEIGHT``.
     """
     rows: dict[tuple[str, str], LabelledRow] = {}
-    for row in sorted(_rows(session, site, since), key=lambda row: row.decided_at):
+    decided = sorted(_rows(session, site, since), key=lambda row: row.decided_at)
+    for row in (*_from_outside(session, site, since), *decided):
         key = (row.site, facts.text_hash(row.text))
         rows.pop(key, None)
         rows[key] = row
@@ -98,6 +104,15 @@ def _rows(session: Session, site: Site | None, since: datetime | None) -> Iterat
         row = _of_comment(session, list(found))
         if row is not None and (since is None or row.decided_at >= since):
             yield row
+
+
+def _from_outside(session: Session, site: Site | None, since: datetime | None) -> Iterator[LabelledRow]:
+    for said, name in feedback.rows(session, site, since):
+        if said.text.strip():
+            yield LabelledRow(
+                "", said.id, name, f"{said.source}:{said.actor}", said.updated_at, said.text, said.labels,
+                OUTSIDE_WEIGHT, said.source,
+            )  # fmt: skip
 
 
 def _of_comment(session: Session, found: Sequence[Any]) -> LabelledRow | None:

@@ -9,6 +9,7 @@ from moderation.views import (
     decisions,
     demo,
     docs,
+    doors,
     events,
     health,
     plans,
@@ -50,5 +51,6 @@ PAGES: Sequence[Callable[[Flask], None]] = (
     lambda app: app.register_blueprint(docs.bp),
     lambda app: app.register_blueprint(problems.bp),
     review.install,
+    doors.install,
     demo.install,
 )

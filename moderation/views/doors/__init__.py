@@ -1,0 +1,12 @@
+"""Doors for clients of other services, which change one address: each speaks its protocol, errors included."""
+
+from flask import Flask
+
+from moderation.views.doors import akismet, discovery, perspective
+
+
+def install(app: Flask) -> None:
+    """Open every door."""
+    perspective.install(app)
+    app.register_blueprint(discovery.bp)
+    akismet.install(app)
