@@ -35,11 +35,12 @@ test-postgresql: $(VENV)/.dev ## the HTTP tests on a PostgreSQL that is started 
 docs: $(VENV)/.dev ## write the tables of settings, commands and routes anew
 	@$(BIN)/python docs/tables.py
 
-lint: $(VENV)/.dev ## style, types and the floors of the house
+lint: $(VENV)/.dev ## style, types, the floors of the house and the Dockerfile
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@test ! -x $(BIN)/hadolint || { echo $(BIN)/hadolint Dockerfile; $(BIN)/hadolint Dockerfile; }
 
 format: $(VENV)/.dev ## rewrite the code in the house's style
 	$(BIN)/ruff format .

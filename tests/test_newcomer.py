@@ -215,6 +215,16 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_sentence(tmp_path):
     assert "cannot be written; set REPLYDESK_DATA to one that can" in ended.stderr
 
 
+def test_a_folder_that_cannot_be_made_is_told_in_one_sentence():
+    words = [sys.executable, "-m", "moderation.cli", "run", "--demo"]
+    environ = {**os.environ, "REPLYDESK_DATA": "/proc/replydesk"}
+    ended = subprocess.run(words, env=environ, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("replydesk: The data folder /proc/replydesk cannot be made: ")
+    assert (ended.stdout, ended.stderr.count("\n")) == ("", 1)
+
+
 def test_an_old_python_is_told_in_one_sentence(tmp_path):
     old = tmp_path / "python3.8"
     old.write_text('#!/bin/sh\ncase "$*" in *version_info*) exit 1;; -V) echo Python 3.8.19;; esac\n')
