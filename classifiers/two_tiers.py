@@ -22,6 +22,7 @@ ALONE = "+linear"
 MOST_SURE = 6.0
 _LEAST_SHARE = 0.08
 _MOST_SPANS = 8
+_BATCH_TEXTS = 256
 Knots = Sequence[tuple[Sequence[float], Sequence[float]]]
 
 
@@ -102,7 +103,7 @@ class TwoTiers:
         return sorted(found, key=lambda span: -span.weight)
 
     def _answers(self, texts: Sequence[str], until: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        linear = self._linear.logits(texts)
+        linear = _in_batches(self._linear, texts)
         found = self._combiner.alone(linear)
         late = np.zeros(len(texts), dtype=bool)
         if self._encoder is not None:
@@ -113,7 +114,7 @@ class TwoTiers:
                 found[i] = self._combiner.combined(linear[i : i + 1], self._encoder.logits([texts[i]]))[0]
                 late[i] = False
         if self._moved is not None:
-            found = np.clip(found, -MOST_SURE, MOST_SURE) + self._moved.logits(texts)
+            found = np.clip(found, -MOST_SURE, MOST_SURE) + _in_batches(self._moved, texts)
         return found, late
 
     def _wants_encoder(self, linear: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -129,6 +130,15 @@ def calibrated(logits: NDArray[np.float64], knots: Knots) -> NDArray[np.float64]
     """Return log-odds of (n_texts, n_labels) after the curve of each label."""
     columns = [np.interp(logits[:, i], raw, sound) for i, (raw, sound) in enumerate(knots)]
     return np.stack(columns, axis=1)
+
+
+def _in_batches(classifier: LinearClassifier, texts: Sequence[str]) -> NDArray[np.float64]:
+    """Return log-odds of (n_texts, n_labels); the features of many texts at once would fill the memory."""
+    found = np.zeros((len(texts), len(LABELS)))
+    for first in range(0, len(texts), _BATCH_TEXTS):
+        batch = texts[first : first + _BATCH_TEXTS]
+        found[first : first + len(batch)] = classifier.logits(batch)
+    return found
 
 
 def _probabilities(odds: NDArray[np.float64]) -> NDArray[np.float32]:
