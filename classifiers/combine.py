@@ -42,9 +42,11 @@ _HALF = 0.5
 _L2 = 1.0
 # How much a row of no ordinary stream counts beside one of it when the combiner is fitted.
 _FAR_WEIGHT, _LARGEST_WEIGHT = 0.5, 6.0
-# What leaving the encoder out may cost, and the shares of the publish line that are tried for it.
-LOST_AUC = 0.002
-_SHARES = (0.7, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.005)
+# What leaving the encoder out may cost on any set and label, and the shares of the publish line that are tried. A set
+# has this many rows of either class, so that one row is not all of it.
+LOST_AUC = 0.001
+_FEWEST_OF_A_CLASS = 20
+_SHARES = (0.7, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.007, 0.005, 0.003, 0.002)
 _TOLD_ROWS = 500
 
 
@@ -151,6 +153,7 @@ def _band(
     """Return the largest share of the publish lines that may be skipped below, what share skips, and the AUC lost."""
     publish = np.array([_odds(lines[label]["publish_below"]) for label in LABELS])
     stream = found.stream > 0
+    of_sets = [np.where(found.sources == name, found.weights, 0.0) for name in np.unique(found.sources)]
     for share in _SHARES:
         low = np.array([_odds(share * _sigmoid(line)) for line in publish])
         skips = np.asarray((alone < low).all(axis=1))
@@ -158,7 +161,7 @@ def _band(
         losses = [
             _auc(full, found, i, weights) - _auc(cascade, found, i, weights)
             for i in range(len(LABELS))
-            for weights in (found.stream, found.weights)
+            for weights in (found.stream, found.weights, *of_sets)
         ]
         # A label of which nothing is known loses nothing.
         lost = float(np.nanmax([0.0, *losses]))
@@ -170,6 +173,8 @@ def _band(
 def _auc(scores: NDArray[np.float64], found: Validation, label: int, weights: NDArray[np.float64]) -> float:
     known = ~np.isnan(found.targets[:, label]) & (weights > 0)
     bad = found.targets[known, label] >= _HALF
+    if min(int(bad.sum()), int((~bad).sum())) < _FEWEST_OF_A_CLASS:
+        return float("nan")
     return metrics.auc_of_counts(*metrics.class_counts(scores[known, label], bad, weights[known]))
 
 

@@ -1,8 +1,7 @@
 """The encoder tier: a small transformer in int8, run by onnxruntime on one thread.
 
 The model gives the log-odds of every label for each token of a window; their mean over the window is the window's
-log-odds, and for each label the highest window of a text counts. The words whose tokens say most are the ones that
-an explanation tries to leave out.
+log-odds, and for each label the highest window of a text counts.
 Windows are run one at a time: in int8 the scale of a batch would depend on its other texts, and on one core a batch
 saves nothing. Neither torch nor transformers is needed; onnxruntime is imported with the first model.
 """
@@ -11,6 +10,7 @@ import importlib
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,8 @@ _STRIDE_TOKENS = 94
 # Of a longer text the first windows and the last ones are looked at.
 _HEAD_WINDOWS, _TAIL_WINDOWS = 6, 2
 _EXPLAINED_FROM = 0.3
-# Each word that is tried costs a run of the model.
-_TRIED_WORDS = 10
+# Each word or stretch of words that is tried costs a run of the model.
+_TRIED_WORDS, _TRIED_STRETCHES = 12, 8
 _LEAST_WEIGHT = 0.05
 
 
@@ -70,7 +70,7 @@ class EncoderClassifier:
         """Return log-odds of shape (n_texts, n_labels)."""
         found = np.zeros((len(texts), len(LABELS)))
         for i, text in enumerate(texts):
-            windows = [self._of_tokens(window).mean(axis=0) for window in self._windows(view(text))]
+            windows = [self.of_tokens(window).mean(axis=0) for window in self._windows(view(text))]
             found[i] = np.max(windows, axis=0)
         return found
 
@@ -82,27 +82,25 @@ class EncoderClassifier:
     def spans(self, text: str, labels: Sequence[int]) -> list[Span]:
         """Return the spans of the raw text that raised these labels (their numbers), strongest first.
 
-        A span's weight is by how much the log-odds of its window fall without it. Tried are the words whose own
-        tokens say most, in the window that decided on the first label.
+        A span's weight is by how much the log-odds of its window fall without it, in the window that decided on the
+        first label. Of many words those are tried that stand where leaving several out at once tells most.
         """
         if not labels:
             return []
         found = aligned(text)
         windows = self._windows(found.text)
-        tokens = [self._of_tokens(window) for window in windows]
+        tokens = [self.of_tokens(window) for window in windows]
         worst = int(np.argmax([of_window[:, labels[0]].mean() for of_window in tokens]))
-        window, before = windows[worst], tokens[worst].mean(axis=0)
-        words = _words(found.text, window)
-        telling = sorted(words, key=lambda word: -tokens[worst][word.first : word.last, labels].max())[:_TRIED_WORDS]
+        fallen = _Falls(self, windows[worst], tokens[worst].mean(axis=0))
         spans: list[Span] = []
-        for word in telling:
-            rest = [*window.ids[: word.first], *window.ids[word.last :]]
-            fallen = before - self._of_tokens(Window(rest, ())).mean(axis=0)
+        for word in _telling(_words(found.text, windows[worst]), fallen, labels):
             start, end = min(found.starts[word.start : word.end]), max(found.ends[word.start : word.end])
-            spans += [Span(start, end, LABELS[label], float(fallen[label])) for label in labels]
+            falls = fallen.without(word.first, word.last)
+            spans += [Span(start, end, LABELS[label], float(falls[label])) for label in labels]
         return sorted((span for span in spans if span.weight > _LEAST_WEIGHT), key=lambda span: -span.weight)
 
-    def _of_tokens(self, window: Window) -> NDArray[np.float64]:
+    def of_tokens(self, window: Window) -> NDArray[np.float64]:
+        """Return log-odds of (n_tokens, n_labels); their mean is the window's."""
         ids = np.array([window.ids], dtype=np.int64)
         [found] = self._session.run(None, {"input_ids": ids})
         return np.asarray(found[0], dtype=np.float64)
@@ -156,3 +154,26 @@ def _words(line: str, window: Window) -> list[_Word]:
         elif any(sign.isalnum() for sign in line[start:end]):
             found.append(_Word(start, end, number, number + 1))
     return found
+
+
+class _Falls:
+    """By how much the log-odds of a window fall without some of its tokens."""
+
+    def __init__(self, encoder: EncoderClassifier, window: Window, before: NDArray[np.float64]) -> None:
+        self._encoder, self._window, self._before = encoder, window, before
+
+    def without(self, first: int, last: int) -> NDArray[np.float64]:
+        """Return it for each label, without the tokens from ``first`` on and before ``last``."""
+        rest = [*self._window.ids[:first], *self._window.ids[last:]]
+        return self._before - self._encoder.of_tokens(Window(rest, ())).mean(axis=0)
+
+
+def _telling(words: Sequence[_Word], fallen: _Falls, labels: Sequence[int]) -> Sequence[_Word]:
+    """Return the words to try one by one: all of a few, else those of the stretches that tell most."""
+    if len(words) <= _TRIED_WORDS + _TRIED_STRETCHES:
+        return words
+    edges = np.linspace(0, len(words), _TRIED_STRETCHES + 1).astype(int)
+    stretches = [words[start:end] for start, end in pairwise(edges)]
+    falls = [float(fallen.without(part[0].first, part[-1].last)[labels].max()) for part in stretches]
+    order = np.argsort(falls)[::-1]
+    return [word for number in order for word in stretches[int(number)]][:_TRIED_WORDS]

@@ -18,8 +18,8 @@ from classifiers.encoder import EncoderClassifier
 from classifiers.linear import EXPLAINED_FROM, LinearClassifier
 
 ALONE = "+linear"
-# Decisions must be able to turn what both tiers are sure of.
-MOST_SURE = 6.0
+# Decisions must be able to turn what both tiers are sure of: above these log-odds they grow by their logarithm.
+VERY_SURE = 5.0
 _LEAST_SHARE = 0.08
 _MOST_SPANS = 8
 _BATCH_TEXTS = 256
@@ -114,7 +114,7 @@ class TwoTiers:
                 found[i] = self._combiner.combined(linear[i : i + 1], self._encoder.logits([texts[i]]))[0]
                 late[i] = False
         if self._moved is not None:
-            found = np.clip(found, -MOST_SURE, MOST_SURE) + _in_batches(self._moved, texts)
+            found = _less_sure(found) + _in_batches(self._moved, texts)
         return found, late
 
     def _wants_encoder(self, linear: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -130,6 +130,11 @@ def calibrated(logits: NDArray[np.float64], knots: Knots) -> NDArray[np.float64]
     """Return log-odds of (n_texts, n_labels) after the curve of each label."""
     columns = [np.interp(logits[:, i], raw, sound) for i, (raw, sound) in enumerate(knots)]
     return np.stack(columns, axis=1)
+
+
+def _less_sure(odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return log-odds in the same order, the highest drawn together."""
+    return np.minimum(odds, VERY_SURE) + np.log1p(np.maximum(odds - VERY_SURE, 0.0))
 
 
 def _in_batches(classifier: LinearClassifier, texts: Sequence[str]) -> NDArray[np.float64]:
