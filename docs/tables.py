@@ -16,6 +16,7 @@ from moderation import config
 from moderation.app import create_app
 from moderation.cli import replydesk
 from moderation.services.lifecycle import TRANSITIONS
+from moderation.services.moving.table import COLUMNS
 from moderation.views.problems import REMEDIES
 
 DOCS = Path(__file__).parent
@@ -111,6 +112,13 @@ def states() -> Iterator[str]:
         yield f"| {f'`{row.old}`' if row.old else 'none'} | `{row.happening}` | `{row.new}` | {row.when} |"
 
 
+def columns() -> Iterator[str]:
+    yield "| Column | Meaning |"
+    yield "|---|---|"
+    for name, meaning in COLUMNS.items():
+        yield f"| `{name}` | {meaning} |"
+
+
 def model_card() -> Iterator[str]:
     manifest = read_manifest(bundled_path())
     yield f"Version `{manifest['version']}`, {manifest['rows']:,} rows learnt from, seed {manifest['seed']}."
@@ -145,6 +153,7 @@ def main() -> None:
         write("errors.md", errors())
         write("classifiers.md", model_card())
         write("engagement.md", states())
+        write("moving.md", columns())
 
 
 if __name__ == "__main__":

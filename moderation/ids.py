@@ -7,6 +7,7 @@ case: index inserts stay at the right-hand edge of a B-tree, and keyset paging b
 import secrets
 import time
 from datetime import datetime
+from hashlib import sha256
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
@@ -19,5 +20,15 @@ def new_id(prefix: str, *, at: datetime | None = None) -> str:
     """
     milliseconds = time.time_ns() // 1_000_000 if at is None else int(at.timestamp() * 1000)
     number = milliseconds << 80 | (secrets.randbits(80) if at is None else 0)
+    pairs = [_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)]
+    return f"{prefix}_{''.join(pairs)}"
+
+
+def id_of_then(prefix: str, at: datetime, seed: str) -> str:
+    """Return the id of what was made at another time elsewhere; the same ``seed`` gives the same id.
+
+    Whatever asks by id asks by age, so what is moved in must stand where its time is.
+    """
+    number = int(at.timestamp() * 1000) << 80 | int.from_bytes(sha256(seed.encode()).digest()[:10])
     pairs = [_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)]
     return f"{prefix}_{''.join(pairs)}"

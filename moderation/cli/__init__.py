@@ -32,6 +32,8 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "doctor": ("care", "doctor", "Look for what is broken, in plain findings."),
     "ledger": ("ledger", "ledger", "The ledger of unlocks: verify."),
     "reader": ("readers", "reader", "One reader: export, erase."),
+    "import": ("moving", "bring", "Move in: comments of Disqus, WordPress, CSV or JSON Lines."),
+    "export": ("moving", "export", "Move out: a site's comments as JSON Lines."),
     "rescore": ("rescore", "rescore", "Score stored comments again under the active model."),
 }
 

@@ -32,4 +32,5 @@ from moderation.models.unlock import Allowance as Allowance
 from moderation.models.unlock import Grant as Grant
 from moderation.models.unlock import LedgerEntry as LedgerEntry
 from moderation.models.unlock import Unlock as Unlock
+from moderation.models.upsert import insert_all_missing as insert_all_missing
 from moderation.models.upsert import insert_missing as insert_missing

@@ -112,7 +112,7 @@ class Decision(Base):
     site_id: Mapped[str] = mapped_column(sa.ForeignKey("site.id"), index=True)
     comment_id: Mapped[str] = mapped_column(sa.ForeignKey("comment.id"))
     comment_version: Mapped[int]
-    # submitted, edited, decided, undone, rescored or deleted
+    # How it came about: submitted, imported, edited, decided, undone, rescored or deleted.
     kind: Mapped[str]
     old_status: Mapped[Status | None] = mapped_column(status_type)
     new_status: Mapped[Status] = mapped_column(status_type)

@@ -28,11 +28,14 @@ _SAME_TEXT = (
     .where(_ROW.id >= sa.bindparam("since"), _ROW.id != sa.bindparam("but_not"), _ROW.deleted_at.is_(None))
     .limit(100)
 )
+_ASCII_UNSEEN = dict.fromkeys((*range(33), 127))
 _LINK = re.compile(r"https?://|www\.", re.IGNORECASE)
 
 
 def text_hash(text: str) -> str:
     """SHA-256 (hex) of the text without case, spaces, marks and invisible characters."""
+    if text.isascii():  # most texts, and ten times as fast
+        return hashlib.sha256(text.lower().translate(_ASCII_UNSEEN).encode()).hexdigest()
     decomposed = unicodedata.normalize("NFKD", text).casefold()
     kept = "".join(c for c in decomposed if unicodedata.category(c)[0] not in "CMZ")
     return hashlib.sha256(kept.encode("utf-8", "surrogatepass")).hexdigest()

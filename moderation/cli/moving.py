@@ -1,0 +1,156 @@
+"""``replydesk import`` and ``export``: comments move in from other systems, and out."""
+
+import gzip
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from moderation.cli.database import open_session, the_site
+from moderation.cli.moving_in import Job, Report, bring_in
+from moderation.errors import ReplydeskError
+from moderation.services.moving import disqus as disqus_export
+from moderation.services.moving import leaving, lines
+from moderation.services.moving import wordpress as wordpress_export
+from moderation.services.moving.store import Source
+
+SHOWN = 5
+_GZIP = b"\x1f\x8b"
+_OPTIONS = (
+    click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path)),
+    click.option("--site", "site_name", help="The site; the only one by default."),
+    click.option("--dry-run", is_flag=True, help="Tell what would be stored; nothing changes."),
+    click.option(
+        "--decisions/--no-decisions",
+        default=False,
+        help="Count what people decided there as decisions here, which models learn from; by default not.",
+    ),
+    click.option("--no-score", is_flag=True, help="Do not score now; `rescore` does it later."),
+    click.option("--json", "as_json", is_flag=True, help="Report in JSON."),
+)
+_ignore_unknown = click.option("--ignore-unknown", is_flag=True, help="Pass over columns that are not known.")
+# JSON may hold these as they are, but programs that split text into lines would split there.
+_LINE_ENDS = {ord(mark): f"\\u{ord(mark):04x}" for mark in "\x85\u2028\u2029"}
+Reader = Callable[[IO[bytes]], lines.Found]
+
+
+def _shared(command: Callable[..., None]) -> Callable[..., None]:
+    for decorate in reversed(_OPTIONS):
+        command = decorate(command)
+    return command
+
+
+@click.group("import")
+def bring() -> None:
+    """Comments of another system: disqus, wordpress, csv, jsonl. A second run stores nothing twice."""
+
+
+@bring.command()
+@_shared
+def disqus(file: Path, **options: Any) -> None:
+    """Move in from FILE, a Disqus comments export (XML, may be gzipped)."""
+    _import("disqus", disqus_export.records, file, **options)
+
+
+@bring.command()
+@_shared
+def wordpress(file: Path, **options: Any) -> None:
+    """Move in from FILE, a WordPress export (WXR)."""
+    _import("wordpress", wordpress_export.records, file, **options)
+
+
+@bring.command("csv")
+@_shared
+@_ignore_unknown
+def from_csv(file: Path, ignore_unknown: bool, **options: Any) -> None:
+    """Move in from FILE, CSV with the columns of docs/moving.md."""
+    _import("csv", partial(lines.from_csv, ignore_unknown=ignore_unknown), file, **options)
+
+
+@bring.command("jsonl")
+@_shared
+@_ignore_unknown
+def from_json_lines(file: Path, ignore_unknown: bool, **options: Any) -> None:
+    """Move in from FILE, JSON Lines as `export` writes them."""
+    _import("jsonl", partial(lines.from_json_lines, ignore_unknown=ignore_unknown), file, **options)
+
+
+def _import(
+    name: str, read: Reader, file: Path, *, site_name: str | None, dry_run: bool, decisions: bool, no_score: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    job = Job(Source(name, decisions), score=not (no_score or dry_run), dry_run=dry_run)
+    with open_session(writes=not dry_run) as session, _opened(file) as stream:
+        report = bring_in(session, the_site(session, site_name), job, read(stream))
+    if as_json:
+        click.echo(json.dumps(asdict(report) | {"dry_run": dry_run}, ensure_ascii=False))
+    else:
+        _tell(report, dry_run)
+    if report.broken:
+        before = "would be" if dry_run else "is"
+        raise ReplydeskError(f"{report.broken} What came before it {before} stored; run it again with a whole file.")
+    if report.wrong:
+        raise ReplydeskError(f"{report.wrong} of {report.read} records were skipped as wrong.")
+
+
+def _tell(report: Report, dry_run: bool) -> None:
+    click.echo(
+        f"{report.read} read, {report.stored} {'would be ' if dry_run else ''}stored, {report.there} already there"
+    )
+    for reason, found in report.skipped.items():
+        places = "; ".join(f"{one['where']} {one['detail']}" for one in found["first"][:SHOWN])
+        more = f" and {found['count'] - SHOWN} more" if found["count"] > SHOWN else ""
+        click.echo(f"skipped as {reason}: {found['count']} ({places}{more})")
+    sentences = {
+        "reattached": "replies came before what they answer and were hung on it",
+        "parent_missing": "replies answer what is not in the file and stand at the top",
+        "parent_elsewhere": "replies answer a comment of another post and stand at the top",
+        "cycles_broken": "replies answered each other in a circle, which was opened",
+    }
+    for key, count in asdict(report.threads).items():
+        if count:
+            click.echo(f"{count} {sentences[key]}")
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[IO[bytes]]:
+    with file.open("rb") as plain:
+        packed = plain.read(2) == _GZIP
+        plain.seek(0)
+        if not packed:
+            yield plain
+            return
+        with gzip.open(plain) as unpacked:
+            yield unpacked  # type: ignore[misc]  # a GzipFile is an IO[bytes]
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@click.option("--site", "site_name", help="The site; the only one by default.")
+def export(file: Path | None, site_name: str | None) -> None:
+    """Write every comment of a site as JSON Lines to FILE or standard output, as `import jsonl` reads them."""
+    if file is not None and file.exists():
+        raise ReplydeskError(f"{file} exists already; name a new file.")
+    with open_session() as session:
+        site = the_site(session, site_name)
+        if file is None:
+            count = _write(leaving.rows(session, site), sys.stdout)
+        else:
+            part = file.with_name(f"{file.name}.part")
+            with part.open("w", encoding="utf-8", newline="\n") as stream:
+                count = _write(leaving.rows(session, site), stream)
+            part.replace(file)
+    click.echo(f"{count} comments.", err=True)
+
+
+def _write(rows: Iterator[dict[str, Any]], stream: IO[str]) -> int:
+    count = 0
+    for count, row in enumerate(rows, 1):  # noqa: B007 -- the last one is the answer
+        stream.write(json.dumps(row, ensure_ascii=False).translate(_LINE_ENDS) + "\n")
+    return count

@@ -1,0 +1,1 @@
+"""Moving in and out: other systems' exports read as records, records stored, comments written out."""
