@@ -66,7 +66,7 @@ def main() -> None:
     asked = parser.parse_args()
     rows = [row for row in data.load([asked.file]) if "toxicity" in row.labels]
     texts = [row.text for row in rows if len(row.text.split()) in WORDS][: 2 * BATCH]
-    model = artifact.load(classifiers.bundled_path())
+    model = artifact.load(classifiers.bundled_path(), artifact.LINEAR)
     learnt = rows[: asked.rows]
     theirs = pipeline([row.text for row in learnt], np.array([row.labels["toxicity"] >= 0.5 for row in learnt]))
     print(f"{len(texts)} comments of 50 to 70 words; the pipeline was fitted to {len(learnt)} rows.\n")

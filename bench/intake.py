@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2_000)
     count = parser.parse_args().requests
     with tempfile.TemporaryDirectory() as folder:
-        environ = {"REPLYDESK_DATA": folder, "REPLYDESK_ENV": "production"}
+        environ = {"REPLYDESK_DATA": folder, "REPLYDESK_ENV": "production", "REPLYDESK_ENCODER_BUDGET_MS": "0"}
         replydesk = [str(Path(sys.executable).parent / "replydesk")]
         made = b""
         for words in ("migrate", "site create bench", "key create bench --scope comments --json"):

@@ -29,6 +29,7 @@ FOLDS, SEEDS = 5, 20
 LEVELS = np.concatenate(
     [np.linspace(0.0025, 0.95, 20), [0.97, 0.98, 0.985, 0.99, 0.993, 0.995, 0.9965, 0.9975, 0.9985, 0.9993]]
 )
+TIERS = (artifact.FULL, artifact.LINEAR)
 MOST_OFF, MOST_DIFFERENCE = 0.25, 0.10
 SHIPPED = Path(classifiers.__file__).parent / "scales"
 
@@ -96,26 +97,35 @@ def main() -> int:
     parser.add_argument("--model", type=Path, default=classifiers.bundled_path())
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    model = artifact.load(options.model)
     texts, theirs = read(options.data)
+    # A model of two tiers answers under two names: by both, and by the first alone.
+    models = {model.version: model for model in (artifact.load(options.model, tier) for tier in TIERS)}
+    found = [measured(model, texts, theirs) for model in models.values()]
+    if options.write:
+        write({version: content for version, (content, _) in zip(models, found, strict=True)})
+    return int(any(failed for _, failed in found))
+
+
+def measured(model, texts, theirs):
+    """Return what a map's file holds, and whether it fails the bounds."""
     ours = model.predict_proba(texts)[:, model.labels.index("toxicity")].astype(float)
     print(f"model {model.version}")
     found = report(ours, theirs)
-    if options.write:
-        write(model.version, *fit(ours, theirs), found)
+    knots = [side.tolist() for side in fit(ours, theirs)]
+    content = {"model_version": model.version, "attribute": "TOXICITY", "ours": knots[0], "theirs": knots[1],
+               "cross_fitted": found}  # fmt: skip
     off = [abs(share[end] - 1.0) for share in found["shares"].values() for end in ("lowest", "highest")]
-    return int(max(off) > MOST_OFF or found["mean_absolute_difference"] > MOST_DIFFERENCE)
+    return content, max(off) > MOST_OFF or found["mean_absolute_difference"] > MOST_DIFFERENCE
 
 
-def write(version, ours, theirs, found):
-    """Keep one map, that of the model at hand."""
+def write(maps):
+    """Keep the maps of the model at hand and no other."""
     SHIPPED.mkdir(exist_ok=True)
     for old in SHIPPED.glob("*.json"):
         old.unlink()
-    content = {"model_version": version, "attribute": "TOXICITY", "ours": ours.tolist(), "theirs": theirs.tolist(),
-               "cross_fitted": found}  # fmt: skip
-    (SHIPPED / f"{version}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    print(f"classifiers/scales/{version}.json")
+    for version, content in maps.items():
+        (SHIPPED / f"{version}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        print(f"classifiers/scales/{version}.json")
 
 
 if __name__ == "__main__":

@@ -78,9 +78,11 @@ class LinearClassifier:
         """
         probabilities = self.predict_proba([text])[0]
         wanted = [i for i in range(_LAST) if probabilities[i] >= EXPLAINED_FROM]
-        if not wanted:
-            return []
-        return spans_of(text, self._table, wanted)
+        return self.spans(text, wanted)
+
+    def spans(self, text: str, labels: Sequence[int]) -> list[Span]:
+        """Return the spans of the raw text that raised these labels (their numbers), strongest first."""
+        return spans_of(text, self._table, labels) if labels else []
 
     def _of_windows(self, windows: Sequence[str], raws: Sequence[str]) -> NDArray[np.float64]:
         if not windows:

@@ -21,7 +21,7 @@ TAIL_CHARACTERS = 4_000
 EMPTY = "\x1f"
 
 _KEPT_SIGNS = "*@$"
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 _LATIN = re.compile(r"LATIN (?:SMALL |CAPITAL )?LETTER (?:SMALL CAPITAL )?([A-Z])(?: WITH .*)?")
 _ENCLOSED = re.compile(r"(?:NEGATIVE |REGIONAL |SQUARED |CIRCLED )+.*LETTER ([A-Z])")
 _EMOJI_FROM = 0x2600
@@ -29,7 +29,7 @@ _BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
 _QUOTES = frozenset("'`\u2018\u2019\u201b\u02bc\u00b4\u2032\uff07")
 _MOST_CACHED = 20_000
 # What looks like a Latin letter to a reader; from the shapes of common fonts, Cyrillic then Greek.
-_LOOKALIKES = str.maketrans(
+LOOKALIKES = str.maketrans(
     "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u04bb\u0501\u0432\u043d\u043a\u043c\u0442\u0433\u051b\u051d"
     "\u03b1\u03b5\u03bf\u03c1\u03c5\u03c7\u03b9\u03ba\u03bd\u03c4\u03b7\u03c9",
     "aeopcyxijshdbhkmtrqw" + "aeopuxikvtnw",
@@ -51,13 +51,13 @@ class _Folding(dict[int, str]):
     """What each code point becomes: letters, digits and a few signs; blanks; nothing. Filled as it is asked."""
 
     def __missing__(self, code: int) -> str:
-        folded = _fold(chr(code))
+        folded = fold(chr(code))
         if len(self) < _MOST_CACHED:
             self[code] = folded
         return folded
 
 
-def _fold(character: str) -> str:
+def fold(character: str) -> str:
     if character in _QUOTES or character in _BLANK_LETTERS:
         return ""
     parts = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
@@ -118,7 +118,7 @@ def canonical(text: str) -> str:
     """Return the canonical words of a text, joined by single spaces."""
     text = seen(text)
     if "&" in text:
-        text = _ENTITY.sub(lambda found: html.unescape(found.group()), text)
+        text = ENTITY.sub(lambda found: html.unescape(found.group()), text)
     folded = text.translate(_FOLDING)
     words = " ".join(folded.split())
     if not _is_disguised(words):
@@ -159,7 +159,7 @@ def _pieces(text: str) -> Iterator[tuple[int, int, str]]:
         return at + left_out if left_out and at >= HEAD_CHARACTERS else at
 
     done = 0
-    for found in _ENTITY.finditer(looked_at):
+    for found in ENTITY.finditer(looked_at):
         for at in range(done, found.start()):
             yield place(at), place(at) + 1, looked_at[at]
         yield place(found.start()), place(found.end() - 1) + 1, html.unescape(found.group())
@@ -188,7 +188,7 @@ def _repaired(text: str, at: Sequence[int]) -> list[tuple[str, Sequence[int]]]:
             main.append((word, places))
             continue
         if _FOREIGN.search(word) and _LATIN_LETTER.search(word):
-            word = word.translate(_LOOKALIKES)
+            word = word.translate(LOOKALIKES)
         main.append(_keep(word, places, _short_runs(word)))
         added += [_keep(other, places, kept) for other, kept in _guesses(word)]
     return main + added

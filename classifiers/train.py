@@ -56,13 +56,15 @@ def train(
     if not any(row.labels for row in [*rows, *decisions]):
         raise DataError("There is no row with a label, so there is nothing to learn.")
     # Sums over several threads would come out in another order each time.
+    blobs: dict[str, bytes] = {}
     with _alone(out), threadpool_limits(limits=1):
         if base is None:
             arrays, manifest = _from_nothing(rows, decisions, seed, tell)
         else:
             arrays, manifest = adapt.further(base, [*rows, *decisions], tell)
+            blobs = artifact.read_encoder(base, artifact.read_manifest(base))
         manifest |= {
-            "name": "linear",
+            "name": "two tiers" if blobs else "linear",
             "seed": seed,
             "data": _data_card([*rows, *decisions], manifest.get("data")),
             "libraries": {
@@ -72,7 +74,7 @@ def train(
             },
             "commit": _commit(),
         }
-        return artifact.save(out, arrays, manifest)
+        return artifact.save(out, arrays, manifest, blobs)
 
 
 def _from_nothing(

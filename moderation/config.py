@@ -74,6 +74,8 @@ SETTINGS = (
     Setting("MODEL_DIR", "", str, "Model directory that decides when none was promoted; empty: the bundled one."),
     Setting("ON_MODEL_ERROR", "refuse", _one_of("refuse", "queue"),
             "No model can be loaded: `refuse` to start, or `queue` every comment for people."),
+    Setting("ENCODER_BUDGET_MS", 500, _whole(0, 60_000),
+            "How long a request may ask the encoder, in milliseconds; the linear tier answers what is left. 0: never."),
     Setting("MAX_BODY_BYTES", 4_194_304, _whole(1_024, 67_108_864), "Largest request body, in bytes."),
     Setting("DATABASE_WAIT_MS", 5_000, _whole(1, 60_000),
             "How long a request waits for a locked database before 503, in milliseconds."),

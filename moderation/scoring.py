@@ -6,6 +6,9 @@ thread of its own; the request that found it waits a moment for it and then goes
 all others do. One that cannot be loaded never replaces one that can, and a request takes the model once,
 so that all its scores are of one version.
 
+A model of two tiers may take its slow one for a limited time in a request, and for a limited share of a
+process's time; what comes then is answered by its fast tier alone, and its version says so.
+
 Nothing is ever published unscored: without a model, and for a comment whose scores are no probabilities,
 the answer is either "queue it for people" or a refusal of the request.
 """
@@ -22,8 +25,9 @@ import sqlalchemy as sa
 from flask import Flask, current_app
 
 import classifiers
-from classifiers import ArtifactError, Classifier
+from classifiers import ArtifactError, Classifier, Span
 from classifiers.artifact import load
+from classifiers.two_tiers import TwoTiers, alone
 from moderation.db import db
 from moderation.errors import NotReady
 from moderation.models import ModelVersion
@@ -36,6 +40,8 @@ REFRESH_SECONDS = 0.5
 RETRY_SECONDS = 5.0
 # How long a request waits for a promoted model before it goes on with the old one.
 PATIENCE_SECONDS = 1.0
+# How much of a process's time the slow tier may take for long, and what it may have saved up.
+SLOW_TIER_SHARE, SLOW_TIER_SAVED_SECONDS = 0.7, 10.0
 PROBES = ("Good news for everyone who commutes.", "", "\U0001f600 http://example.org")
 # What NumPy raises over arrays that do not fit each other; a fault of our own code is not among them.
 MODEL_FAULTS = (ArtifactError, ArithmeticError, LookupError, ValueError, MemoryError)
@@ -49,10 +55,30 @@ class Loaded:
     path: Path
 
 
+class Allowance:
+    """How long the slow tier may be asked: so much in a request, and a share of the time in the long run."""
+
+    def __init__(self, request_seconds: float) -> None:
+        self._request_seconds = request_seconds
+        self._saved, self._at = SLOW_TIER_SAVED_SECONDS, time.monotonic()
+
+    def seconds(self) -> float:
+        """Return for how many seconds the slow tier may be asked now."""
+        now = time.monotonic()
+        self._saved = min(self._saved + SLOW_TIER_SHARE * (now - self._at), SLOW_TIER_SAVED_SECONDS)
+        self._at = now
+        return max(0.0, min(self._request_seconds, self._saved))
+
+    def spend(self, seconds: float) -> None:
+        """Take what was used; threads that come at once may overdraw a little."""
+        self._saved -= seconds
+
+
 class Scoring:
     """Holds the active classifier of one process."""
 
-    def __init__(self, default_path: Path, *, data: Path, on_error: str) -> None:
+    def __init__(self, default_path: Path, *, data: Path, on_error: str, encoder_seconds: float = 0.5) -> None:
+        self._allowance = Allowance(encoder_seconds)
         self.default_path = default_path
         self.data = data
         self.on_error = on_error
@@ -72,12 +98,24 @@ class Scoring:
     def score(self, texts: Sequence[str]) -> list[Scored]:
         """Score texts; without a working model either refuse (503) or answer unscored, as configured."""
         classifier = self.classifier()
-        scored = score_with(classifier, texts) if classifier else None
+        scored = score_with(classifier, texts, self._allowance) if classifier else None
         if scored is None:
             if self.on_error == "refuse":
                 raise NotReady("No model can score just now, so nothing can be decided.")
             return [Scored(None, "")] * len(texts)
         return scored
+
+    def explain(self, texts: Sequence[str]) -> list[list[Span]]:
+        """Return what raised the scores of each text, nothing without a model; in the time that scoring has."""
+        classifier = self.classifier()
+        if classifier is None:
+            return [[] for _ in texts]
+        if not isinstance(classifier, TwoTiers):
+            return [classifier.explain(text) for text in texts]
+        began, until = time.monotonic(), time.monotonic() + self._allowance.seconds()
+        found = [classifier.explain(text, until - time.monotonic()) for text in texts]
+        self._allowance.spend(time.monotonic() - began)
+        return found
 
     def readiness(self) -> tuple[bool, str | None]:
         """Whether a comment would be scored now, and what is wrong with the model that should decide."""
@@ -158,23 +196,36 @@ def try_out(classifier: Classifier) -> None:
         raise ArtifactError(f"The model {classifier.version} gives scores that are no probabilities.")
 
 
-def score_with(classifier: Classifier, texts: Sequence[str]) -> list[Scored] | None:
+def score_with(classifier: Classifier, texts: Sequence[str], allowance: Allowance | None = None) -> list[Scored] | None:
     """Score texts with this classifier; None where it fails, which callers treat as having none."""
     try:
-        rows = classifier.predict_proba(texts).tolist()
+        rows, versions = _rows(classifier, texts, allowance)
     except MODEL_FAULTS as error:
         log.error("model: %s failed: %s", classifier.version, error)  # noqa: TRY400 -- the sentence is the finding
         return None
-    return [_scored(classifier, row) for row in rows]
+    return [_scored(classifier, row, version) for row, version in zip(rows, versions, strict=True)]
 
 
-def _scored(classifier: Classifier, row: Sequence[float]) -> Scored:
+def _rows(
+    classifier: Classifier, texts: Sequence[str], allowance: Allowance | None
+) -> tuple[list[list[float]], list[str]]:
+    """Return probabilities and the version that answered for each text."""
+    if allowance is None or not isinstance(classifier, TwoTiers):
+        return classifier.predict_proba(texts).tolist(), [classifier.version] * len(texts)
+    began = time.monotonic()
+    rows, late = classifier.predict_within(texts, allowance.seconds())
+    allowance.spend(time.monotonic() - began)
+    hurried = alone(classifier.version)
+    return rows.tolist(), [hurried if is_late else classifier.version for is_late in late]
+
+
+def _scored(classifier: Classifier, row: Sequence[float], version: str) -> Scored:
     scores: Mapping[str, float] | None = dict(zip(classifier.labels, row, strict=True))
     if not _are_probabilities(row):
         # One text, not the model: this comment goes to people, its neighbours keep their scores.
         log.error("model: %s gave scores that are no probabilities", classifier.version)
         scores = None
-    return Scored(scores, classifier.version)
+    return Scored(scores, version)
 
 
 def _are_probabilities(row: Sequence[float]) -> bool:
@@ -185,7 +236,12 @@ def _are_probabilities(row: Sequence[float]) -> bool:
 def init_app(app: Flask, settings: Mapping[str, Any]) -> None:
     path = Path(settings["MODEL_DIR"]) if settings["MODEL_DIR"] else classifiers.bundled_path()
     data = Path(settings["DATA"]).absolute()
-    app.extensions["scoring"] = Scoring(path, data=data, on_error=settings["ON_MODEL_ERROR"])
+    app.extensions["scoring"] = Scoring(
+        path,
+        data=data,
+        on_error=settings["ON_MODEL_ERROR"],
+        encoder_seconds=settings["ENCODER_BUDGET_MS"] / 1_000,
+    )
 
 
 def current() -> Scoring:

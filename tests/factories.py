@@ -47,6 +47,9 @@ class FakeScoring:
         rows = FakeClassifier().predict_proba(texts)
         return [Scored(dict(zip(LABELS, map(float, row), strict=True)), "fake-1") for row in rows]
 
+    def explain(self, texts: Any) -> list[list[Span]]:
+        return [[] if self.scores_nothing else FakeClassifier().explain(text) for text in texts]
+
 
 def comment(text: str = "Good news for everyone who commutes.", **changes: Any) -> dict[str, Any]:
     """A submission as the contract shows it."""

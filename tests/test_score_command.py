@@ -138,12 +138,12 @@ def test_a_file_that_is_missing_is_a_wrong_use(score, tmp_path):
     assert score(tmp_path / "none.jsonl").exit_code == 2
 
 
-def test_the_full_tier_says_that_it_is_the_linear_one_here(score):
-    linear, full = (score("--tier", tier, input=rows("Fine words.")) for tier in ("linear", "full"))
+def test_the_version_says_which_tier_answered(score):
+    linear, full = (score("--tier", tier, input=rows("You idiot.")) for tier in ("linear", "full"))
 
-    assert full.stdout == linear.stdout
-    assert linear.stderr == ""
-    assert "this version has the linear tier only" in full.stderr
+    [one], [both] = ([json.loads(line) for line in found.stdout.splitlines()] for found in (linear, full))
+    assert one["model_version"] == f"{both['model_version']}+linear"
+    assert one["scores"] != both["scores"]
 
 
 def test_no_input_gives_no_output(score):

@@ -1,10 +1,12 @@
 """Which model decides in a running process, and that nothing is published without one."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import classifiers
 from classifiers import ArtifactError
 from moderation import scoring
 from moderation.app import create_app
@@ -213,3 +215,45 @@ class TestAModelThatFailsWhileScoring:
 
         assert (refused.status_code, refused.json["code"]) == (503, "not_ready")
         assert (queued.status_code, queued.json["status"]) == (201, "pending")
+
+
+class TestTheTimeOfTheSlowTier:
+    @pytest.fixture
+    def clock(self, monkeypatch):
+        clock = SimpleNamespace(now=1000.0)
+        monkeypatch.setattr(scoring.time, "monotonic", lambda: clock.now)
+        return clock
+
+    @pytest.mark.usefixtures("clock")
+    def test_is_limited_in_a_request(self):
+        assert scoring.Allowance(0.5).seconds() == 0.5
+        assert scoring.Allowance(0.0).seconds() == 0.0
+
+    def test_is_a_share_of_the_time_in_the_long_run(self, clock):
+        allowance = scoring.Allowance(60.0)
+        allowance.spend(allowance.seconds())
+
+        clock.now += 2.0
+
+        assert allowance.seconds() == pytest.approx(2.0 * scoring.SLOW_TIER_SHARE)
+
+    def test_is_saved_up_to_a_limit(self, clock):
+        allowance = scoring.Allowance(60.0)
+
+        clock.now += 3600.0
+
+        assert allowance.seconds() == scoring.SLOW_TIER_SAVED_SECONDS
+
+
+def test_without_time_for_the_slow_tier_the_version_says_who_answered(client, monkeypatch, app):
+    monkeypatch.setitem(
+        app.extensions,
+        "scoring",
+        scoring.Scoring(classifiers.bundled_path(), data=Path("nowhere"), on_error="refuse", encoder_seconds=0.0),
+    )
+
+    stored = client.post("/v1/comments", json=comment("You are a stupid idiot.")).json
+    listed = client.post("/v1/score", json={"texts": ["Fine words.", "You are a stupid idiot."]}).json
+
+    assert stored["model_version"].endswith("+linear")
+    assert listed["model_version"] == stored["model_version"]

@@ -32,10 +32,10 @@ def bundled_or(model: Path | None) -> Path:
     return Path(configured) if configured else classifiers.bundled_path()
 
 
-def load_model(path: Path) -> Classifier:
+def load_model(path: Path, tier: str = artifact.FULL) -> Classifier:
     """Load and try a model; what its manifest does not vouch for is refused with a sentence."""
     try:
-        classifier = artifact.load(path)
+        classifier = artifact.load(path, tier)
         try_out(classifier)
     except (ArtifactError, OSError) as error:
         raise ReplydeskError(f"The model cannot be used: {error}") from None
@@ -85,8 +85,9 @@ def put_in_place(source: Path, models: Path) -> tuple[str, Path]:
     The copy is verified by loading it before it gets its name, so that nobody ever sees half a model. The
     same version with other content is refused.
     """
-    classifier = load_model(source)
-    version = classifier.version
+    load_model(source)
+    # Not the classifier's: that one says where a part of the model cannot be used here.
+    version = str(manifest_of(source)["version"])
     if not _VERSION.fullmatch(version):
         raise ReplydeskError(f"“{version}” cannot name a folder, so this model cannot be kept.")
     place = models / version

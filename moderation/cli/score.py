@@ -51,7 +51,7 @@ class Row:
     type=click.Choice(["linear", "full"]),
     default="linear",
     show_default=True,
-    help="How much to compute; this version has the linear tier only, so full is the same.",
+    help="How much to compute: full asks the encoder, too, as the service does; it takes far longer.",
 )
 @click.option(
     "--format",
@@ -65,10 +65,8 @@ def score(file: Path | None, model: Path | None, tier: str, form: str | None) ->
     One JSON line is written for each row, in order: {"scores", "status", "reasons", "model_version"}; the
     status is what the default policy of a new site would say of the text alone.
     """  # fmt: skip
-    if tier == "full":
-        click.echo("replydesk: this version has the linear tier only; --tier full gives the same scores.", err=True)
     path = bundled_or(model)
-    classifier, policy = load_model(path), default_policy(path)
+    classifier, policy = load_model(path, tier), default_policy(path)
     done, bad, started = 0, 0, time.monotonic()
     for batch in _batches(file, form):
         for row in (row for row in batch if row.error):

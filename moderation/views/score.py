@@ -29,10 +29,10 @@ def score(data: dict[str, Any]) -> Any:
     policy = policies.in_force(db.session(), g.site) if data["decide"] else None
     answers = [_answer(text, item, policy) for text, item in zip(data["texts"], items, strict=True)]
     if data["explain"]:
-        classifier = held.classifier()
-        for text, answer in zip(data["texts"], answers, strict=True):
-            answer["spans"] = classifier.explain(text) if classifier else []
-    return {"items": answers, "model_version": items[0].model_version}
+        for spans, answer in zip(held.explain(data["texts"]), answers, strict=True):
+            answer["spans"] = spans
+    # Where some texts found no time for both tiers, the longest version is the one that says so.
+    return {"items": answers, "model_version": max((item.model_version for item in items), key=len)}
 
 
 def _answer(text: str, scored: Scored, policy: Any) -> dict[str, Any]:

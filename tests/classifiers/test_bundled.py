@@ -36,9 +36,10 @@ PLAIN_SPAM = (
 )
 
 
-@pytest.fixture(scope="module")
-def model():
-    return artifact.load(classifiers.bundled_path())
+@pytest.fixture(scope="module", params=[artifact.FULL, artifact.LINEAR])
+def model(request):
+    """Both tiers, and the first alone, as it answers where there is no time for the second."""
+    return artifact.load(classifiers.bundled_path(), request.param)
 
 
 def over(model, texts, line):
