@@ -27,8 +27,12 @@ def require_scope(blueprint: Blueprint, scope: str, *, reads: bool = False) -> N
             return
         if any(_is_no_id(str(value)) for value in (request.view_args or {}).values()):
             raise NotFound(f"No id holds a NUL or more than {LONGEST_ID} characters.")
-        mark_reading(reads or request.method in _SAFE_METHODS)
+        mark_reading(True)
         g.api_key, g.site = find(_token())
+        if not (reads or request.method in _SAFE_METHODS):
+            # What only read ends here: the lock for writing is taken when the first change is made.
+            db.session.rollback()
+            mark_reading(False)
         g.actor = f"key:{g.api_key.id}"
         if scope not in g.api_key.scopes:
             raise Forbidden(f"This key lacks the scope “{scope}”.", needed=scope)

@@ -161,7 +161,7 @@ def test_another_site_may_have_the_same_ids(installation, file):
 
 @pytest.mark.slow
 def test_a_process_that_is_killed_leaves_whole_batches_and_the_next_run_brings_the_rest(installation, file):
-    rows = [row(external_id=f"a{n}", parent_external_id=f"a{n - 7}" if n % 3 else f"a{n + 600}") for n in range(4_000)]
+    rows = [row(external_id=f"a{n}", parent_external_id=f"a{n - 7}" if n % 3 else f"a{n + 600}") for n in range(12_000)]
     path = file(*rows)
     words = ["-c", "from moderation.cli import main; main()", "import", "jsonl", str(path), "--no-score"]
     process = subprocess.Popen([sys.executable, *words], stderr=subprocess.DEVNULL)
@@ -174,11 +174,11 @@ def test_a_process_that_is_killed_leaves_whole_batches_and_the_next_run_brings_t
     sound = is_sound(installation)
     told = report(installation, "jsonl", path, "--no-score")
 
-    assert 1_000 <= half < 4_000
+    assert 1_000 <= half < 12_000
     assert half % moving_in.BATCH == 0
     assert sound
-    assert (told["stored"], told["there"]) == (4_000 - half, half)
-    assert count(installation, Decision) == 4_000
+    assert (told["stored"], told["there"]) == (12_000 - half, half)
+    assert count(installation, Decision) == 12_000
     assert is_sound(installation)
 
 

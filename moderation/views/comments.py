@@ -26,9 +26,10 @@ from moderation.schemas.comments import (
     StatementOut,
 )
 from moderation.services import comments, flags, history, intake, policies
+from moderation.services.comments import Scored
 from moderation.views.blueprint import api_blueprint
 from moderation.views.paging import check_if_match, decode_id, encode_cursor, entity_tag
-from moderation.views.transaction import changes
+from moderation.views.transaction import before_writing, changes
 
 bp = api_blueprint("comments", prefix="/v1/comments", scope="comments", about="Readers' replies.")
 
@@ -46,36 +47,42 @@ def find(id: str, *, if_match: bool = False) -> Comment:
 
 @bp.post("")
 @bp.arguments(CommentIn)
+@before_writing(lambda data: scoring.current().score([data["text"]]))
 @changes
 @bp.response(201, CommentOut)
 @bp.alt_response(200, schema=CommentOut, description="The same external_id came before; this is the stored comment.")
-def submit(data: dict[str, Any]) -> Any:
+def submit(data: dict[str, Any], prepared: list[Scored]) -> Any:
     """Submit a reply
 
     It is scored, decided and stored in one transaction.
     """
     session = db.session()
-    [scored] = scoring.current().score([data["text"]])
     policy = policies.in_force(session, g.site)
-    comment, new = intake.submit(session, g.site, policy, scored, data, actor=g.actor)
+    comment, new = intake.submit(session, g.site, policy, prepared[0], data, actor=g.actor)
     return tagged(comment, 201 if new else 200)
+
+
+def _score_batch(data: dict[str, Any]) -> tuple[list[Any], list[Scored]]:
+    """What was sent, each item loaded or refused by itself, and the scores of what was loaded."""
+    schema = CommentIn()
+    loaded = [_load(schema, item) for item in data["items"]]
+    texts = [item["text"] for item in loaded if isinstance(item, dict)]
+    return loaded, scoring.current().score(texts) if texts else []
 
 
 @bp.post("/batch")
 @bp.arguments(BatchIn)
+@before_writing(_score_batch)
 @changes
 @bp.response(200, BatchOut)
-def submit_batch(data: dict[str, Any]) -> Any:
+def submit_batch(data: dict[str, Any], prepared: tuple[list[Any], list[Scored]]) -> Any:  # noqa: ARG001 -- read before
     """Submit up to 1,000 replies
 
     Each item is answered by itself, in order; one bad one fails alone.
     """
-    session, schema = db.session(), CommentIn()
-    policy = policies.in_force(session, g.site)
-    loaded = [_load(schema, item) for item in data["items"]]
-    texts = [item["text"] for item in loaded if isinstance(item, dict)]
-    scored = iter(scoring.current().score(texts) if texts else [])
-    return {"items": [_submit_one(policy, item, scored) for item in loaded]}
+    loaded, scored = prepared
+    policy, scores = policies.in_force(db.session(), g.site), iter(scored)
+    return {"items": [_submit_one(policy, item, scores) for item in loaded]}
 
 
 def _load(schema: CommentIn, item: Any) -> dict[str, Any] | ReplydeskError:
@@ -120,17 +127,17 @@ def show(id: str) -> Any:
 
 @bp.put("/<id>")
 @bp.arguments(EditIn)
+@before_writing(lambda data: scoring.current().score([data["text"]]))
 @changes
 @bp.response(200, CommentOut)
-def edit(data: dict[str, Any], id: str) -> Any:
+def edit(data: dict[str, Any], id: str, prepared: list[Scored]) -> Any:
     """Edit: the reader's new text is scored and decided again
 
     The old text is kept in the history. ``If-Match`` is honoured where it is sent.
     """
     session, comment = db.session(), find(id)
-    [scored] = scoring.current().score([data["text"]])
     policy = policies.in_force(session, g.site)
-    return tagged(comments.edit(session, g.site, policy, scored, comment, data["text"], actor=g.actor), 200)
+    return tagged(comments.edit(session, g.site, policy, prepared[0], comment, data["text"], actor=g.actor), 200)
 
 
 @bp.delete("/<id>")

@@ -1,0 +1,56 @@
+"""Nobody waits for a lock while a comment is scored: the database is only held to be written to."""
+
+import time
+from threading import Thread
+
+import pytest
+
+from moderation import scoring
+from tests.factories import comment
+
+
+@pytest.fixture
+def slow_scoring(installation, monkeypatch):
+    """Scoring that takes a second and tells how long another request needed meanwhile."""
+    score, took = scoring.Scoring.score, []
+
+    def another():
+        began = time.monotonic()
+        client = installation.app.test_client()
+        client.environ_base.update(installation.client.environ_base)
+        assert client.put("/v1/posts/2041", json={"title": "Bridge reopens"}).status_code < 300
+        took.append(time.monotonic() - began)
+
+    def slow(self, texts):
+        thread = Thread(target=another)
+        thread.start()
+        time.sleep(1)
+        thread.join()
+        return score(self, texts)
+
+    monkeypatch.setattr(scoring.Scoring, "score", slow)
+    return took
+
+
+@pytest.mark.parametrize(
+    ("address", "body"),
+    [
+        ("/v1/comments", comment()),
+        ("/v1/comments/batch", {"items": [comment()]}),
+    ],
+)
+def test_another_request_writes_while_a_comment_is_scored(installation, slow_scoring, address, body):
+    response = installation.client.post(address, json=body, headers={"Idempotency-Key": "k-1"})
+
+    assert response.status_code in (200, 201), response.json
+    assert slow_scoring[0] < 0.9
+
+
+def test_another_request_writes_while_an_edit_is_scored(installation, request):
+    id = installation.submit("Good news for everyone who commutes.")["id"]
+    took = request.getfixturevalue("slow_scoring")
+
+    response = installation.client.put(f"/v1/comments/{id}", json={"text": "Good news for all who commute."})
+
+    assert response.status_code == 200, response.json
+    assert took[0] < 0.9
