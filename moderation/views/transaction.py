@@ -10,7 +10,7 @@ from moderation import idempotency
 from moderation.db import db, reading
 from moderation.errors import Invalid
 
-Work = Callable[[Any], Any]
+Work = Callable[..., Any]
 DRY_RUN = {
     "in": "query",
     "name": "dry_run",
@@ -48,18 +48,20 @@ def changes(view: Callable[..., Response]) -> Callable[..., Response]:
 
 
 def before_writing(work: Work) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
-    """Do ``work(data)`` before the transaction that writes, and pass what it gives to the view as ``prepared``.
+    """Do ``work`` before the transaction that writes, and pass what it gives to the view as ``prepared``.
+
+    It is called with what the view is called with by position: the body, where there is one.
 
     Put this above ``@changes``. Scoring takes milliseconds, in which nobody should wait for a lock.
     """
 
     def decorate(view: Callable[..., Response]) -> Callable[..., Response]:
         @wraps(view)
-        def wrapper(data: Any, *args: Any, **kwargs: Any) -> Response:
+        def wrapper(*args: Any, **kwargs: Any) -> Response:
             with reading():
-                prepared = work(data)
+                prepared = work(*args)
                 db.session.rollback()
-            return view(data, *args, prepared=prepared, **kwargs)
+            return view(*args, prepared=prepared, **kwargs)
 
         return wrapper
 

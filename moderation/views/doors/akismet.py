@@ -16,7 +16,7 @@ from moderation.policy import Status
 from moderation.services import policies, spam_checks
 from moderation.services.comments import Scored
 from moderation.services.spam_checks import Answer
-from moderation.views.transaction import changes
+from moderation.views.transaction import before_writing, changes
 
 RECHECK_AFTER_SECONDS = 900
 THANKS = "Thanks for making the web a better place."
@@ -47,7 +47,7 @@ class Refused(Exception):  # noqa: N818 -- what the answer is, not what went wro
 @bp.before_request
 def check_key() -> None:
     """Read the form and ask whose key it is; nothing is done without one."""
-    mark_reading(request.endpoint in _NOT_KEPT)
+    mark_reading(True)
     g.submission = _submission()
     key = g.submission["api_key"] or g.submission["key"] or _key_of_host()
     try:
@@ -55,6 +55,10 @@ def check_key() -> None:
     except Unauthenticated:
         raise Refused("The key is unknown, expired or revoked; it has 12 hex digits.") from None
     g.actor = f"key:{g.api_key.id}"
+    if request.endpoint not in _NOT_KEPT:
+        # As for our own keys: what only read ends here.
+        db.session.rollback()
+        mark_reading(False)
     # The key alone may be probed; everything else is about a comment.
     missing = [name for name in g.submission.missing if name == "blog" or request.endpoint not in _NOT_KEPT]
     if missing:
@@ -67,11 +71,21 @@ def verify() -> Response:
     return _say("valid")
 
 
+def _score() -> Scored | None:
+    """The scores of what was sent; None where nothing is asked of the model."""
+    submission: Submission = g.submission
+    needless = submission.is_guaranteed_spam or submission.is_by_administrator or not submission.text
+    if needless:
+        return None
+    return spam_checks.merged(*scoring.current().score([submission.text, submission.with_author]))
+
+
 @bp.post("/comment-check")
+@before_writing(_score)
 @changes
-def check() -> Response:
+def check(prepared: Scored | None) -> Response:
     """Akismet's comment-check: the reply is scored, decided and stored, and the answer is true for spam"""
-    return _in_akismets_words(_answer(g.submission))
+    return _in_akismets_words(_answer(g.submission, prepared))
 
 
 @bp.post("/submit-spam")
@@ -88,27 +102,22 @@ def submit_ham() -> Response:
     return _report(is_spam=False)
 
 
-def _answer(submission: Submission) -> Answer:
+def _answer(submission: Submission, scored: Scored | None) -> Answer:
     session, secret = db.session(), str(current_app.secret_key)
     if submission.is_guaranteed_spam:
         return Answer(Status.REJECTED, is_blatant=True)
-    if submission.is_by_administrator or not submission.text:
+    if scored is None:
         return Answer(Status.PUBLISHED)
     found = None if submission.is_trial else spam_checks.known(session, g.site, submission, secret)
     if found is not None:
         return spam_checks.answer_for(found)
-    scored, policy = _scores(submission), policies.in_force(session, g.site)
-    if submission.is_trial:
-        return spam_checks.judge(submission, policy, scored)
-    return spam_checks.check(session, g.site, policy, scored, submission, secret=secret, actor=g.actor)
-
-
-def _scores(submission: Submission) -> Scored:
-    scored = spam_checks.merged(*scoring.current().score([submission.text, submission.with_author]))
     if scored.scores is None:
         # Never a wrong "false": the client keeps the comment and asks again.
         raise NotReady("No model can score just now.")
-    return scored
+    policy = policies.in_force(session, g.site)
+    if submission.is_trial:
+        return spam_checks.judge(submission, policy, scored)
+    return spam_checks.check(session, g.site, policy, scored, submission, secret=secret, actor=g.actor)
 
 
 def _report(*, is_spam: bool) -> Response:
