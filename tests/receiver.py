@@ -28,6 +28,8 @@ class Receiver(ThreadingHTTPServer):
         self.answers: list[Answer] = []
         self.answer: Answer = status(200)
         self.names: list[str | None] = []
+        # Bytes of a big answer that have left; counted by the thread that answers.
+        self.sent = 0
 
     @property
     def port(self) -> int:
@@ -109,7 +111,7 @@ def big_body(handler: BaseHTTPRequestHandler) -> None:
     status(200, Content_Length=str(10_000_000))(handler)
     for _ in range(100):
         handler.wfile.write(b"." * 100_000)
-        handler.server.sent = getattr(handler.server, "sent", 0) + 100_000
+        handler.server.sent += 100_000
 
 
 def post(client, text="Good news for everyone who commutes."):

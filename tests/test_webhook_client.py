@@ -173,7 +173,8 @@ def test_a_big_answer_is_not_read_to_its_end(receiver):
     receiver.answer = big_body
 
     assert send(receiver.url).status == 200
-    assert receiver.sent < 10_000_000
+    # What the sockets hold between them leaves without being read, and is far less.
+    assert receiver.sent < 9_000_000
 
 
 def test_a_connection_reset_is_an_answer_with_a_reason(receiver):
