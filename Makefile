@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 # At once and on every core, but without the libraries' own tests; then no start has to do it.
 COMPILE := $(BIN)/python -m compileall -q -q -j 0 -x '/tests?/|/playwright/driver/'
 
-.PHONY: help run setup test test-postgresql fuzz lint docs format lock migration clean
+.PHONY: help run setup test test-postgresql fuzz lint-api lint docs format lock migration clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-18s %s\n' "$$name" "$$text"; done
@@ -45,6 +45,12 @@ lint: $(VENV)/.dev ## style, types, the floors of the house and the Dockerfile
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@test ! -x $(BIN)/hadolint || { echo $(BIN)/hadolint Dockerfile; $(BIN)/hadolint Dockerfile; }
+
+# Its version stands here: npm has no lock file that names no registry.
+REDOCLY := @redocly/cli@2.77.0
+lint-api: $(VENV)/.runtime ## the OpenAPI document under Redocly's rules (needs npm)
+	@folder=$$(mktemp -d) && $(BIN)/python docs/openapi.py >"$$folder/openapi.json" && \
+	npm exec --yes --package=$(REDOCLY) -- redocly lint "$$folder/openapi.json" && rm -r "$$folder"
 
 format: $(VENV)/.dev ## rewrite the code in the house's style
 	$(BIN)/ruff format .

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
-from flask import Flask, Response, current_app, json
+from flask import Flask, Response, current_app, json, request
 from flask_smorest import Api
 from marshmallow import Schema
 
@@ -74,7 +74,8 @@ class ProblemApi(Api):  # type: ignore[misc]  # flask-smorest has no type hints
         document = current_app.extensions.get("openapi")
         if document is None:
             document = current_app.extensions["openapi"] = complete(current_app, self.spec.to_dict())
-        return Response(json.dumps(document), mimetype="application/json")
+        here = {"servers": [{"url": (current_app.config["PUBLIC_URL"] or request.host_url).rstrip("/")}]}
+        return Response(json.dumps(document | here), mimetype="application/json")
 
 
 def complete(app: Flask, document: dict[str, Any]) -> dict[str, Any]:

@@ -37,10 +37,11 @@ class OpensIn(StrictSchema):
     tags = _NAMES
 
     json_schema: ClassVar[Mapping[str, Any]] = {
-        "anyOf": [
-            {"properties": {"all": {"const": False}}},
-            {"properties": {"sections": {"maxItems": 0}, "tags": {"maxItems": 0}}},
-        ]
+        "not": {
+            "properties": {"all": {"const": True}},
+            "required": ["all"],
+            "anyOf": [{"properties": {name: {"minItems": 1}}, "required": [name]} for name in ("sections", "tags")],
+        }
     }
 
     @validates_schema

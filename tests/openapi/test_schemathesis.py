@@ -9,36 +9,11 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
-
-import pytest
-from werkzeug.serving import WSGIRequestHandler, make_server
-
-from tests.factories import FakeScoring
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "12")
 LEAST_REQUESTS = 2_000
-
-
-class Quiet(WSGIRequestHandler):
-    def log(self, *_):
-        """Say nothing: the fuzzer tells what went wrong."""
-
-
-@pytest.fixture
-def served(installation):
-    """The address of the service, with a plan to subscribe to."""
-    installation.app.extensions["scoring"] = FakeScoring()
-    installation.client.put("/v1/plans/monthly", json={"period": "month"})
-    server = make_server("127.0.0.1", 0, installation.app, threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def test_every_answer_is_what_the_document_says(installation, served, tmp_path):
