@@ -37,7 +37,7 @@ fuzz: $(VENV)/.dev ## twenty thousand requests made by Schemathesis; SEED=2 make
 	@FUZZ_EXAMPLES=150 FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -q tests/openapi/test_schemathesis.py
 
 docs: $(VENV)/.dev ## write the tables of settings, commands and routes anew
-	@$(BIN)/python docs/tables.py
+	@$(BIN)/python docs/tables.py && $(BIN)/python -m docs.examples
 
 lint: $(VENV)/.dev ## style, types, the floors of the house and the Dockerfile
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ operation with their own media type, the headers of the conventions, and limits 
 import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, current_app, json, request
@@ -18,6 +19,8 @@ from moderation.schemas.base import NO_NUL, StrictSchema
 from moderation.schemas.problem import ProblemOut
 from moderation.services.plans import MOST_NAME
 
+# Made by docs/examples.py from answers that the service gave.
+EXAMPLES = Path(__file__).parent / "examples.json"
 PROBLEM = "application/problem+json"
 _PROBLEM_SCHEMA = {"$ref": "#/components/schemas/ProblemOut"}
 # Of what stands in an address; everything else is an id.
@@ -89,13 +92,14 @@ def complete(app: Flask, document: dict[str, Any]) -> dict[str, Any]:
     for schema in _strict_schemas():
         if schema.__name__ in whole["components"]["schemas"]:
             _merge(whole["components"]["schemas"][schema.__name__], schema.json_schema)
-    names = _endpoints(app)
+    names, examples = _endpoints(app), json.loads(EXAMPLES.read_text())
     for path, item in whole["paths"].items():
         for parameter in item.get("parameters", ()):
             parameter["schema"] |= {"maxLength": _LONGEST.get(parameter["name"], LONGEST_ID), "pattern": NO_NUL}
         for method in _METHODS:
             if method in item:
                 _complete_operation(item[method], names[method, path], method, path)
+                _add_example(item[method], examples.get(item[method]["operationId"]))
     return whole
 
 
@@ -140,6 +144,16 @@ def _complete_operation(operation: dict[str, Any], endpoint: str, method: str, p
         responses.setdefault(status, {"$ref": f"#/components/responses/Problem{status}"})
     responses["default"] = {"$ref": "#/components/responses/Problem"}
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _add_example(operation: dict[str, Any], example: dict[str, Any] | None) -> None:
+    if example is None:
+        return
+    if example["request"] is not None:
+        operation["requestBody"]["content"]["application/json"]["example"] = example["request"]
+    answer = operation["responses"][str(example["status"])]
+    if example["response"] is not None:
+        answer["content"]["application/json"]["example"] = example["response"]
 
 
 def _errors_of(operation: dict[str, Any], method: str, path: str, *, changes: bool) -> Iterator[str]:

@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from docs import examples
+from moderation.openapi import EXAMPLES
+
 PROBLEM = "application/problem+json"
 
 
@@ -105,3 +108,22 @@ def test_whole_numbers_are_those_of_json_schema(client, value, status):
     answer = client.post("/v1/readers/u-77/grants", json={"unlocks": value, "kind": "gift"})
 
     assert answer.status_code == status
+
+
+def test_every_operation_shows_an_answer_that_the_service_gave_and_a_body_that_it_took(operations):
+    for words, operation in operations.items():
+        shown = [
+            kind["example"]
+            for answer in operation["responses"].values()
+            for kind in answer.get("content", {}).values()
+            if "example" in kind
+        ]
+        assert shown or "204" in operation["responses"], words
+        if "requestBody" in operation:
+            assert "example" in operation["requestBody"]["content"]["application/json"], words
+
+
+def test_the_examples_are_those_of_this_code():
+    kept = EXAMPLES.read_text()
+
+    assert examples.written() == kept, "write them anew: make docs"
