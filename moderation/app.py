@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from moderation import __version__, config, db, http_errors, scoring
+from moderation import __version__, config, db, http_errors, rate_limits, scoring
 from moderation.openapi import ProblemApi
 from moderation.strict_json import StrictJson
 from moderation.views import API, PAGES, docs
@@ -37,6 +37,7 @@ def create_app(overrides: dict[str, Any] | None = None) -> Flask:
     app.extensions["schema_head"] = config.schema_head(MIGRATIONS)
     http_errors.init_app(app)
     scoring.init_app(app, settings)
+    rate_limits.init_app(app)
     api = ProblemApi(app)
     for blueprint in API:
         api.register_blueprint(blueprint)

@@ -57,11 +57,26 @@ DRY_RUN = {
     "schema": {"type": "boolean", "default": False},
 }
 HEADERS = {
+    "RateLimitPolicy": {
+        "description": "How often this key may call: `q` times in `w` seconds.",
+        "schema": {"type": "string"},
+        "example": '"key";q=60000;w=60',
+    },
+    "RateLimit": {
+        "description": "How many calls are left (`r`), and in how many seconds there are more (`t`).",
+        "schema": {"type": "string"},
+        "example": '"key";r=59999;t=42',
+    },
     "RequestId": {
         "description": "Names this request in our logs.",
         "schema": {"type": "string", "format": "uuid"},
     },
     "RetryAfter": {"description": "In how many seconds to try again.", "schema": {"type": "integer", "minimum": 0}},
+}
+_SHARED_HEADERS = {
+    "X-Request-ID": {"$ref": "#/components/headers/RequestId"},
+    "RateLimit-Policy": {"$ref": "#/components/headers/RateLimitPolicy"},
+    "RateLimit": {"$ref": "#/components/headers/RateLimit"},
 }
 
 
@@ -187,7 +202,7 @@ def _own(status: str, response: dict[str, Any]) -> dict[str, Any]:
 
 
 def _named(response: dict[str, Any]) -> dict[str, Any]:
-    response["headers"] = {"X-Request-ID": {"$ref": "#/components/headers/RequestId"}} | response.get("headers", {})
+    response["headers"] = _SHARED_HEADERS | response.get("headers", {})
     return response
 
 

@@ -6,6 +6,7 @@ from flask import current_app, request
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema
 
+from moderation import rate_limits
 from moderation.auth import SAFE_METHODS, require_scope
 from moderation.errors import Invalid
 from moderation.schemas.base import BodyParser
@@ -36,6 +37,7 @@ def api_blueprint(name: str, *, prefix: str, scope: str, about: str, reads: bool
     """Make a blueprint whose every route asks for a key with ``scope``."""
     blueprint = Blueprint(name, name, url_prefix=prefix, description=about)
     require_scope(blueprint, scope, reads=reads)
+    rate_limits.limit(blueprint)
     blueprint.before_request(_refuse_unknown_parameters if reads else _refuse_unknown_parameters_of_changes)
     return blueprint
 
