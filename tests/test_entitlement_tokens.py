@@ -239,3 +239,16 @@ def test_a_key_without_the_scope_gets_none(app, client, site_key):
     answer = app.test_client().get(url("/entitlement-token"), headers={"Authorization": f"Bearer {key}"})
 
     assert problem(answer) == (403, "forbidden")
+
+
+def test_after_an_erasure_the_next_token_opens_nothing_and_none_is_exported(client):
+    sell(client)
+    subscribe(client)
+    token = token_of(client)
+    exported = client.get(url("/export")).text
+    client.delete(url(""))
+
+    claims = claims_of(token_of(client))
+
+    assert (claims["opens"], claims["unlocked"], claims["unlock_left"]) == ({}, [], 0)
+    assert token not in exported
