@@ -68,14 +68,14 @@ def _of_subscription(
     if subscription is None:
         return {}, None
     ends, step = subscription.access_until, lifecycle.next_step_at(subscription)
-    if ends is not None and ends < _soonest(now):
+    # A step may change what is open as well as end it; one in the past is over, however late the worker is.
+    coming = [moment for moment in (ends, step) if moment and moment > now]
+    if (ends and ends <= now) or any(moment < _soonest(now) for moment in coming):
         return {}, None
     opens = lifecycle.version_of(session, subscription).opens
     if not any(opens.values()):
         return {}, None
-    # A step may change what is open as well as end it; one in the past is over, however late the worker is.
-    moments = [moment for moment in (ends, step) if moment and moment >= _soonest(now)]
-    return opens, min(moments, default=None)
+    return opens, min(coming, default=None)
 
 
 def _fitted(claims: dict[str, Any], opened: Opened) -> dict[str, Any]:
