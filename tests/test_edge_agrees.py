@@ -4,7 +4,7 @@ import json
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.edge import edge, key_set, token_of, verifier
@@ -60,10 +60,10 @@ def test_what_a_plan_opens_is_the_same_at_the_edge_and_in_the_api(client):
 
 def acts():
     posts, plans = st.sampled_from(sorted(POSTS)), st.integers(0, len(OPENS) - 1)
-    # Most of all to the moments around the next end of anything: that is where an edge could go wrong.
-    near = st.tuples(st.just("near"), st.sampled_from([-30, -1, -0.4, 0, 0.4]))
+    # Most of all across the next end of anything: that is where an edge could go wrong.
+    cross = st.tuples(st.just("cross"), st.tuples(st.sampled_from([30, 1, 0.4]), st.sampled_from([0, 0.4])))
     return st.one_of(
-        near, near, near, near,
+        cross, cross, cross,
         st.tuples(st.just("wait"), st.sampled_from([0.4, 30, 299, 3_600, 86_400])),
         st.tuples(st.just("unlock"), posts),
         st.tuples(st.just("subscribe"), plans),
@@ -90,8 +90,13 @@ SENT = {
 }
 
 
-@given(steps=st.lists(acts(), min_size=3, max_size=8))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+CROSS = ("cross", (30, 0.4))
+
+
+@example(steps=[CROSS, CROSS, CROSS])
+@example(steps=[("change", 0), CROSS, CROSS, CROSS])
+@given(steps=st.lists(acts(), min_size=3, max_size=6))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whenever_the_edge_says_yes_the_api_says_yes_at_that_instant(client, app, steps):
     """Acts in any order over days; every token since the last act that takes something away is tried again."""
     with app.app_context():
@@ -101,7 +106,8 @@ def test_whenever_the_edge_says_yes_the_api_says_yes_at_that_instant(client, app
     guard = verifier.Edge("demo", verifier.Keys(lambda: document))
     # In the middle of a second, so that ends are, too.
     moment, tokens, ends = START + timedelta(milliseconds=300), [], []
-    for what, which in [("subscribe", 1), ("unlock", "p-other"), ("wait", 3_600), ("unlock", "p-none"), *steps]:
+    begun = [("subscribe", 1), ("unlock", "p-other"), ("wait", 3_600), ("unlock", "p-none")]
+    for what, which in [*begun, *crossings(steps)]:
         moment = later(moment, ends, what, which)
         with travel(moment):
             if what == "worker":
@@ -121,6 +127,12 @@ def test_whenever_the_edge_says_yes_the_api_says_yes_at_that_instant(client, app
                 assert said[-1] == asked[post_id]["allowed"] or soon, (post_id, steps)
 
 
+def crossings(steps):
+    """Each crossing as two steps: to shortly before the next end, where a token is made, and to it or past it."""
+    for what, which in steps:
+        yield from [("near", -which[0]), ("near", which[1])] if what == "cross" else [(what, which)]
+
+
 def later(moment, ends, what, seconds):
     if what == "wait":
         return moment + timedelta(seconds=seconds)
@@ -135,5 +147,5 @@ def reader_starts_anew(client):
         for post_id, about in POSTS.items():
             done(client.put(f"/v1/posts/{quote(post_id)}", json=about))
         for number, opens in enumerate(OPENS):
-            sell(client, f"plan-{number}", period=1, grace_days=number % 2, opens=opens)
+            sell(client, f"plan-{number}", period=1, grace_days=number // 3, opens=opens)
         give(client, 20)
