@@ -32,6 +32,7 @@ from moderation.models.subscription import PlanVersion as PlanVersion
 from moderation.models.subscription import State as State
 from moderation.models.subscription import Subscription as Subscription
 from moderation.models.subscription import SubscriptionTransition as SubscriptionTransition
+from moderation.models.token_key import TokenKey as TokenKey
 from moderation.models.unlock import Allowance as Allowance
 from moderation.models.unlock import Grant as Grant
 from moderation.models.unlock import LedgerEntry as LedgerEntry

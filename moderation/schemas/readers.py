@@ -20,6 +20,11 @@ class AccessOut(Schema):
     until = Instant(allow_none=True, metadata={"description": "When this access ends; null: not by itself."})
 
 
+class EntitlementTokenOut(Schema):
+    token = fields.String(metadata={"description": "A JWT for the site's edge; its claims are in docs/edge.md."})
+    expires_at = Instant()
+
+
 class StandingOut(Schema):
     banned = fields.Boolean()
     banned_until = Instant(allow_none=True, metadata={"description": "Null for a ban until it is lifted."})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from moderation.models import Comment, Decision, Delivery, Event, Post, ProviderEvent, Site
+from moderation.models import Comment, Decision, Delivery, Event, Post, ProviderEvent, Site, TokenKey
 from moderation.services import ledger_check
 
 
@@ -27,6 +27,7 @@ def examine(session: Session) -> Iterator[Finding]:
     yield Finding("outbox", _outbox(session))
     yield Finding("payments", _payments(session))
     yield Finding("policies", _policies(session))
+    yield Finding("token keys", _token_keys(session))
     yield Finding("ledger", ledger_check.faults(session))
 
 
@@ -113,3 +114,8 @@ def _payments(session: Session) -> list[str]:
 def _policies(session: Session) -> list[str]:
     names = session.scalars(sa.select(Site.name).where(Site.policy_version == 0))
     return [f"The site {name} has no policy in force." for name in names]
+
+
+def _token_keys(session: Session) -> list[str]:
+    names = session.scalars(sa.select(Site.name).outerjoin(TokenKey).where(TokenKey.id.is_(None)))
+    return [f"The site {name} cannot sign tokens; run: replydesk token-key rotate --site {name}" for name in names]

@@ -23,6 +23,7 @@ from moderation.views import (
     security,
     subscriptions,
     threads,
+    token_keys,
     unlocks,
     webhooks,
 )
@@ -50,6 +51,7 @@ PAGES: Sequence[Callable[[Flask], None]] = (
     lambda app: app.register_blueprint(health.bp),
     lambda app: app.register_blueprint(docs.bp),
     lambda app: app.register_blueprint(problems.bp),
+    lambda app: app.register_blueprint(token_keys.bp),
     review.install,
     doors.install,
     demo.install,

@@ -5,8 +5,8 @@ from typing import Any
 from flask import g
 
 from moderation.db import db
-from moderation.schemas.readers import AccessOut, AccessQuery, ReaderExportOut, ReaderOut
-from moderation.services import access, erasure, export, readers
+from moderation.schemas.readers import AccessOut, AccessQuery, EntitlementTokenOut, ReaderExportOut, ReaderOut
+from moderation.services import access, entitlements, erasure, export, readers
 from moderation.views.blueprint import api_blueprint
 from moderation.views.transaction import changes
 
@@ -32,6 +32,17 @@ def show_access(query: dict[str, Any], reader_id: str) -> Any:
     Asked in this order: is the post free, does a subscription open it, was it unlocked.
     """
     return access.find(db.session(), g.site.id, reader_id, query["post_id"])
+
+
+@bp.get("/<reader_id>/entitlement-token")
+@bp.response(200, EntitlementTokenOut)
+def show_token(reader_id: str) -> Any:
+    """What this reader may read, signed for the site's edge
+
+    Verified with the keys of `/v1/sites/{site}/jwks.json`. Nothing is stored, and nothing takes a token back: it
+    says what was true when it was made, for as long as time alone does not change it.
+    """
+    return entitlements.issue(db.session(), g.site, reader_id)
 
 
 @bp.get("/<reader_id>/export")
