@@ -34,6 +34,7 @@ from moderation.models.subscription import Subscription as Subscription
 from moderation.models.subscription import SubscriptionTransition as SubscriptionTransition
 from moderation.models.unlock import Allowance as Allowance
 from moderation.models.unlock import Grant as Grant
+from moderation.models.unlock import GrantRefund as GrantRefund
 from moderation.models.unlock import LedgerEntry as LedgerEntry
 from moderation.models.unlock import Unlock as Unlock
 from moderation.models.upsert import insert_all_missing as insert_all_missing

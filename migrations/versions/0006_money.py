@@ -1,0 +1,43 @@
+"""Refunds of orders, changes of plan that wait for the period's end, notices, and what is fetched from a provider."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = '0006_money'
+down_revision = '0003_provider'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table('grant_refund',
+    sa.Column('id', sa.String(length=40), nullable=False),
+    sa.Column('site_id', sa.String(), nullable=False),
+    sa.Column('allowance_id', sa.String(length=40), nullable=False),
+    sa.Column('kind', sa.String(length=16), nullable=False),
+    sa.Column('reference', sa.String(length=255), nullable=False),
+    sa.Column('refund_reference', sa.String(length=255), nullable=False),
+    sa.Column('unlocks', sa.Integer(), nullable=True),
+    sa.Column('grant_id', sa.String(length=40), nullable=True),
+    sa.Column('taken', sa.Integer(), nullable=False),
+    sa.Column('run_out', sa.Integer(), nullable=False),
+    sa.Column('closed_posts', sa.JSON(), nullable=False),
+    sa.Column('created_at', sa.DateTime(), nullable=False),
+    sa.CheckConstraint('unlocks > 0 AND taken >= 0 AND run_out >= 0 AND run_out <= taken', name=op.f('ck_grant_refund_within_refund')),
+    sa.ForeignKeyConstraint(['allowance_id'], ['allowance.id'], name=op.f('fk_grant_refund_allowance_id')),
+    sa.ForeignKeyConstraint(['grant_id'], ['unlock_grant.id'], name=op.f('fk_grant_refund_grant_id')),
+    sa.ForeignKeyConstraint(['site_id'], ['site.id'], name=op.f('fk_grant_refund_site_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_grant_refund')),
+    sa.UniqueConstraint('site_id', 'kind', 'refund_reference', name=op.f('uq_grant_refund_site_id_kind_refund_reference'))
+    )
+    with op.batch_alter_table('grant_refund', schema=None) as batch_op:
+        batch_op.create_index('ix_grant_refund_allowance_id', ['allowance_id'], unique=False)
+        batch_op.create_index('ix_grant_refund_site_id_kind_reference', ['site_id', 'kind', 'reference'], unique=False)
+
+
+def downgrade() -> None:
+    with op.batch_alter_table('grant_refund', schema=None) as batch_op:
+        batch_op.drop_index('ix_grant_refund_site_id_kind_reference')
+        batch_op.drop_index('ix_grant_refund_allowance_id')
+
+    op.drop_table('grant_refund')
