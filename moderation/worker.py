@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from moderation.db import db, mark_reading, reading
 from moderation.models import utc_now
 from moderation.senders import Senders
-from moderation.services import deliveries, events, retention, subscriptions
+from moderation.services import deliveries, events, notices, retention, subscriptions
 from moderation.services.deliveries import Attempt, Outcome
 
 log = logging.getLogger("replydesk.worker")
@@ -41,6 +41,7 @@ CHORES: Mapping[str, Chore] = {
     ),
     "claims": lambda session, now, _: retention.release_claims(session, now=now),
     "expiries": lambda session, now, _: subscriptions.expire_due(session, READERS_A_TURN, now=now),
+    "notices": lambda session, now, _: notices.tell_due(session, READERS_A_TURN, now=now),
 }
 
 

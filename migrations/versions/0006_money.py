@@ -34,8 +34,35 @@ def upgrade() -> None:
         batch_op.create_index('ix_grant_refund_allowance_id', ['allowance_id'], unique=False)
         batch_op.create_index('ix_grant_refund_site_id_kind_reference', ['site_id', 'kind', 'reference'], unique=False)
 
+    with op.batch_alter_table('subscription', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('next_plan', sa.String(length=100), nullable=True))
+        batch_op.add_column(sa.Column('next_plan_version', sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column('next_plan_at', sa.DateTime(), nullable=True))
+        batch_op.add_column(sa.Column('notice_at', sa.DateTime(), nullable=True))
+        batch_op.add_column(sa.Column('noticed_for', sa.DateTime(), nullable=True))
+        batch_op.add_column(sa.Column('failed_for', sa.DateTime(), nullable=True))
+        batch_op.create_index('ix_subscription_notice_at', ['notice_at'], unique=False)
+
+    with op.batch_alter_table('subscription_transition', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('period_started_at', sa.DateTime(), nullable=True))
+        batch_op.add_column(sa.Column('next_plan', sa.String(length=100), nullable=True))
+
+    # Three days before the end, as a site that says nothing has it.
+    sqlite = op.get_bind().dialect.name == 'sqlite'
+    earlier = "strftime('%Y-%m-%d %H:%M:%f000', paid_until, '-3 days')" if sqlite else "paid_until - interval '3 days'"
+    op.execute(f"UPDATE subscription SET notice_at = {earlier} WHERE state IN ('trialing', 'active') AND paid_until IS NOT NULL")
+
 
 def downgrade() -> None:
+    with op.batch_alter_table('subscription_transition', schema=None) as batch_op:
+        batch_op.drop_column('next_plan')
+        batch_op.drop_column('period_started_at')
+
+    with op.batch_alter_table('subscription', schema=None) as batch_op:
+        batch_op.drop_index('ix_subscription_notice_at')
+        for name in ('failed_for', 'noticed_for', 'notice_at', 'next_plan_at', 'next_plan_version', 'next_plan'):
+            batch_op.drop_column(name)
+
     with op.batch_alter_table('grant_refund', schema=None) as batch_op:
         batch_op.drop_index('ix_grant_refund_site_id_kind_reference')
         batch_op.drop_index('ix_grant_refund_allowance_id')

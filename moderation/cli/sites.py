@@ -9,9 +9,11 @@ from moderation.auth import SCOPES
 from moderation.cli.database import ACTOR, open_session
 from moderation.cli.thresholds import model_thresholds
 from moderation.models import ApiKey, Site
-from moderation.services import sites, unlocks
+from moderation.services import lifecycle, sites, unlocks
 
-SITE_DEFAULTS = {"refund_hours": unlocks.REFUND_HOURS, "unlock_days": unlocks.UNLOCK_DAYS}
+SITE_DEFAULTS = {
+    "refund_hours": unlocks.REFUND_HOURS, "unlock_days": unlocks.UNLOCK_DAYS, "notice_days": lifecycle.NOTICE_DAYS,
+}  # fmt: skip
 _DOORS = ("api", "akismet")
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 
@@ -36,15 +38,18 @@ def create(name: str) -> None:
 @click.option("--time-zone", help="Where its months are counted, such as Europe/Berlin.")
 @click.option("--refund-hours", type=click.IntRange(0, 8_760), help="How long an unlock can be given back.")
 @click.option("--unlock-days", type=click.IntRange(0, 3_660), help="How long an unlock opens a post; 0: for good.")
-def set_(name: str, time_zone: str | None, refund_hours: int | None, unlock_days: int | None) -> None:
+@click.option("--notice-days", type=click.IntRange(0, 60), help="How long before its end a period is told; 0: never.")
+def set_(
+    name: str, time_zone: str | None, refund_hours: int | None, unlock_days: int | None, notice_days: int | None
+) -> None:
     """Change a site; what is not named stays."""
-    figures = {"refund_hours": refund_hours, "unlock_days": unlock_days}
+    figures = {"refund_hours": refund_hours, "unlock_days": unlock_days, "notice_days": notice_days}
     with open_session(writes=True) as session:
         found = sites.by_name(session, name)
         sites.configure(session, found, time_zone=time_zone, settings=figures, actor=ACTOR)
         session.commit()
-        hours, days = (found.settings.get(of, default) for of, default in SITE_DEFAULTS.items())
-        click.echo(f"{name}: time zone {found.time_zone}, refund hours {hours}, unlock days {days}")
+        said = (f"{of.replace('_', ' ')} {found.settings.get(of, default)}" for of, default in SITE_DEFAULTS.items())
+        click.echo(f"{name}: time zone {found.time_zone}, {', '.join(said)}")
 
 
 @click.group()

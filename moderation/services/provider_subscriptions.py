@@ -225,18 +225,23 @@ def _turn(
 ) -> None:  # fmt: skip
     names = ("plan", "plan_version", "paid_until", "trial_ends_at")
     same = ours.state is wanted.state and all(getattr(ours, name) == getattr(best, name) for name in names)
+    same = same and ours.next_plan is None
     over = wanted.state is State.ENDED
     if same and not is_new and not (over and ours.access_until != ended_at):
         session.flush()
         return
     for name in names:
         setattr(ours, name, getattr(best, name))
+    # The provider says what the next period is, too.
+    lifecycle.forget_next_plan(ours)
     if over:
         ours.access_until = ended_at
     lifecycle.turn(
         session, allowance, ours, Happening.FOLLOW, wanted.state, at=ended_at if over else min(best.told_at, now),
         actor=best.provider, cause=CAUSE, reference=_unused(session, ours, best.event_id), is_new=is_new, old=old,
     )  # fmt: skip
+    if over and best.state is State.PAST_DUE:
+        lifecycle.tell_failed_payment(session, allowance, ours, cause=CAUSE)
     if best.state is State.ENDED:
         grants.end_plan(session, allowance, ours, now=now)
 
