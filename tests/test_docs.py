@@ -97,7 +97,7 @@ def test_every_route_of_the_api_is_in_the_openapi_document(app, client):
     described = {(method.upper(), path) for path, found in paths.items() for method in found if method != "parameters"}
     api = {(method, path) for method, path in routes(app) if path.startswith("/v1/") and "openapi" not in path}
     # Described by the provider that sends there, not by us.
-    of_providers = {("POST", "/v1/providers/stripe/{site}/events")}
+    of_providers = {("POST", f"/v1/providers/{name}/{{site}}/events") for name in ("generic", "stripe")}
 
     assert api - described == of_providers
 

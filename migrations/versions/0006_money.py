@@ -47,6 +47,13 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('period_started_at', sa.DateTime(), nullable=True))
         batch_op.add_column(sa.Column('next_plan', sa.String(length=100), nullable=True))
 
+    with op.batch_alter_table('provider', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('api_key', sa.String(), nullable=True))
+
+    with op.batch_alter_table('provider_event', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('payment', sa.String(length=255), nullable=True))
+        batch_op.create_index('ix_provider_event_site_id_payment', ['site_id', 'payment'], unique=False)
+
     # Three days before the end, as a site that says nothing has it.
     sqlite = op.get_bind().dialect.name == 'sqlite'
     earlier = "strftime('%Y-%m-%d %H:%M:%f000', paid_until, '-3 days')" if sqlite else "paid_until - interval '3 days'"
@@ -54,6 +61,13 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    with op.batch_alter_table('provider_event', schema=None) as batch_op:
+        batch_op.drop_index('ix_provider_event_site_id_payment')
+        batch_op.drop_column('payment')
+
+    with op.batch_alter_table('provider', schema=None) as batch_op:
+        batch_op.drop_column('api_key')
+
     with op.batch_alter_table('subscription_transition', schema=None) as batch_op:
         batch_op.drop_column('next_plan')
         batch_op.drop_column('period_started_at')

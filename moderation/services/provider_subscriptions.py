@@ -23,7 +23,7 @@ from moderation.models import (
     Subscription,
     SubscriptionTransition,
 )
-from moderation.services import accounts, grants, lifecycle, plans, providers
+from moderation.services import accounts, generic_events, grants, lifecycle, plans, providers
 from moderation.services.lifecycle import Happening
 from moderation.services.providers import Quarantined
 from moderation.stripe import DEAD, SUBSCRIPTION_TYPES
@@ -31,6 +31,7 @@ from moderation.stripe import DEAD, SUBSCRIPTION_TYPES
 CAUSE = "provider"
 _OPENING = ("trialing", "active", "past_due")
 _UNBEGUN = "incomplete"
+_TYPES = (*SUBSCRIPTION_TYPES, generic_events.SUBSCRIPTION)
 _RANK = {"customer.subscription.deleted": 2, "customer.subscription.created": 0}
 _MISSING = object()
 
@@ -66,6 +67,9 @@ def follow(
 
 
 def _plan(account: Provider, facts: Mapping[str, Any]) -> str | None:
+    if "plan" in facts:
+        # The site's own words need no list.
+        return str(facts["plan"])
     found = (providers.opened_by(account, names, "plan") for names in facts["prices"])
     return next((str(plan) for plan in found if plan is not None), None)
 
@@ -105,7 +109,7 @@ def _keep(
     """Write down what all events together say; None while nothing has begun."""
     told = sa.select(ProviderEvent).where(
         ProviderEvent.site_id == site.id, ProviderEvent.provider == row.provider,
-        ProviderEvent.subscription == row.subscription, ProviderEvent.type.in_(SUBSCRIPTION_TYPES),
+        ProviderEvent.subscription == row.subscription, ProviderEvent.type.in_(_TYPES),
         ProviderEvent.state == "applied",
     )  # fmt: skip
     events = sorted(session.scalars(told), key=lambda event: (event.told_at, event.event_id))
