@@ -47,7 +47,7 @@ def set_(
         if secret_stdin:
             account = providers.set_secret(session, site, given, add=add, livemode=livemode, actor=ACTOR, name=name)
         else:
-            account = providers.set_api_key(session, site, given or None, actor=ACTOR)
+            account = providers.set_api_key(session, site, None if no_api_key else given, actor=ACTOR)
         session.commit()
         click.echo(f"{site.name}: {_sentence(account)}")
         click.echo(f"{_TITLES[name]} sends to: /v1/providers/{name}/{site.name}/events")
