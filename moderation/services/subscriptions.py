@@ -171,10 +171,12 @@ def _unwritten(subscription: Subscription, now: datetime) -> Iterator[Subscripti
     old = subscription.state
     for number, step in enumerate(lifecycle.clock_steps(subscription, now), 1):
         plan, plan_version = lifecycle.plan_at(subscription, step.at)
+        waits = step.new is not State.ENDED and plan != subscription.next_plan
         yield SubscriptionTransition(
             subscription_id=subscription.id, version=subscription.version + number, event=step.happening,
             old_state=old, new_state=step.new, plan=plan, plan_version=plan_version,
             paid_until=subscription.paid_until, cause=accounts.CLOCK, actor=accounts.CLOCK, effective_at=step.at,
+            next_plan=subscription.next_plan if waits else None,
         )  # fmt: skip
         old = step.new
 
