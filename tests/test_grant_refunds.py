@@ -272,6 +272,19 @@ def test_a_wrong_field_is_named_and_nothing_is_taken(client, app, changes, point
     assert rows(app) == before
 
 
+@pytest.mark.parametrize("reader", ["u" * 1_000, "u\x00"])
+def test_a_readers_id_that_nobody_has_is_a_problem_document(client, app, reader):
+    before = rows(app)
+
+    answers = [pay_back(client, reader=reader)] + [
+        client.post(url(f"/subscription/{what}", reader), json={"plan": "monthly"}) for what in ("change", "renew")
+    ]
+
+    assert [answer.status_code in (404, 409, 422) for answer in answers] == [True] * 3
+    assert [answer.content_type for answer in answers] == ["application/problem+json"] * 3
+    assert rows(app) == before
+
+
 @pytest.mark.parametrize("body", ["[" * 10_000, '{"a":' * 10_000, "", "NaN"])
 def test_a_body_that_is_none_is_a_problem_document(client, app, body):
     response = client.post(url("/grants/refunds"), data=body, content_type="application/json")

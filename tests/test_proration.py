@@ -75,7 +75,17 @@ class TestNow:
         with at(days=5):
             told = change(shop, "city", "now")["proration"]
 
-        assert (told["trial"], told["unused"]["decimal"]) == (True, "0.500000")
+        assert (told["trial"], told["unused"]["decimal"], told["whole_periods_left"]) == (True, "0.500000", 0)
+
+    def test_who_has_paid_in_the_trial_has_a_whole_period_left(self, shop):
+        sell(shop, "tried", trial_days=10)
+        with at():
+            subscribe(shop, "tried")
+            turn(shop, "renew")
+        with at(days=5):
+            told = change(shop, "city", "now")["proration"]
+
+        assert (told["trial"], told["period_end"], told["whole_periods_left"]) == (True, "2031-02-10T10:00:00Z", 1)
 
     def test_a_plan_without_end_has_no_share(self, shop):
         with at():

@@ -66,8 +66,8 @@ def test_a_site_is_set_by_a_command_and_obeys(installation):
     opened = unlock(installation.client)
     refused = installation.client.delete("/v1/readers/u-77/unlocks/2041")
 
-    assert ended.stdout == "demo: time zone Europe/Berlin, refund hours 0, unlock days 30\n"
-    assert again.stdout == "demo: time zone Europe/Berlin, refund hours 0, unlock days 7\n"
+    assert ended.stdout == "demo: time zone Europe/Berlin, refund hours 0, unlock days 30, notice days 3\n"
+    assert again.stdout == "demo: time zone Europe/Berlin, refund hours 0, unlock days 7, notice days 3\n"
     assert opened["expires_at"] is not None
     assert refused.status_code == 409
 

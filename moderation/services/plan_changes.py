@@ -111,7 +111,7 @@ def _prorated(
     unused = Fraction(whole - used, whole)
     decimal = (Decimal(unused.numerator) / Decimal(unused.denominator)).quantize(_PLACES)
     return {
-        "old_plan": subscription.plan, "new_plan": version.name, "trial": subscription.state is State.TRIALING,
+        "old_plan": subscription.plan, "new_plan": version.name, "trial": end == subscription.trial_ends_at,
         "period_start": start, "period_end": end, "seconds_used": used, "seconds_left": whole - used,
         "unused": {"numerator": unused.numerator, "denominator": unused.denominator, "decimal": str(decimal)},
         "whole_periods_left": sum(period.period_started_at > now for period in periods if period.period_started_at),
