@@ -16,10 +16,19 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from moderation import stripe_api
 from moderation.db import db, mark_reading, reading
 from moderation.models import utc_now
 from moderation.senders import Senders
-from moderation.services import deliveries, events, retention, subscriptions, token_keys
+from moderation.services import (
+    deliveries,
+    events,
+    notices,
+    provider_fetches,
+    retention,
+    subscriptions,
+    token_keys,
+)
 from moderation.services.deliveries import Attempt, Outcome
 
 log = logging.getLogger("replydesk.worker")
@@ -42,6 +51,7 @@ CHORES: Mapping[str, Chore] = {
     "claims": lambda session, now, _: retention.release_claims(session, now=now),
     "expiries": lambda session, now, _: subscriptions.expire_due(session, READERS_A_TURN, now=now),
     "token keys": lambda session, now, _: token_keys.purge(session, now=now),
+    "notices": lambda session, now, _: notices.tell_due(session, READERS_A_TURN, now=now),
 }
 
 
@@ -77,11 +87,26 @@ def do_chores(app: Flask) -> None:
         with _one_item(f"chore: {name}"):
             while _do(app, chore):
                 pass
+    with _one_item("chore: fetches"):
+        _fetch_due(app)
 
 
 def _do(app: Flask, chore: Chore) -> int:
     with _transaction(app) as session:
         return chore(session, utc_now(), app.config)
+
+
+def _fetch_due(app: Flask) -> None:
+    """Fetch what payment providers' events leave out: called with no transaction open, written in one of its own."""
+    with reading(), app.app_context():
+        wanted = provider_fetches.due(db.session(), now=utc_now())
+    for one in wanted:
+        answer = stripe_api.lines(one)
+        with _transaction(app) as session:
+            provider_fetches.record(session, one, answer, now=utc_now())
+        if answer.fault:
+            # The next one would most likely wait in vain, too.
+            break
 
 
 class Worker:

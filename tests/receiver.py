@@ -53,7 +53,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: Receiver
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.requests.append({"path": self.path, "headers": headers, "body": body})
         answer = self.server.answers.pop(0) if self.server.answers else self.server.answer

@@ -31,9 +31,9 @@ PUBLIC = {
     "demo",  # the demo news site, served in development only
 }
 # Blueprints that know their callers by a protocol's own means, and what of theirs writes nothing.
-DOORS = {"perspective", "akismet", "stripe"}
+DOORS = {"perspective", "akismet", "stripe", "generic"}
 # Of these the ones under /v1: what a payment provider sends is signed, and carries no key.
-SIGNED_DOORS = {"stripe"}
+SIGNED_DOORS = {"stripe", "generic"}
 DOORS_READ = {"perspective.analyze", "akismet.verify"}
 # What another service's clients send: its unknown fields are ignored there, so they are here (protocols.md 9).
 LENIENT_SCHEMAS = {"moderation.schemas.perspective"}

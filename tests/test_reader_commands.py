@@ -4,7 +4,7 @@ import pytest
 
 from tests.engagement import give, left, unlock
 
-TOKENS = ", token seconds 600, outage closed, outage grace seconds 3600"
+TOKENS = ", notice days 3, token seconds 600, outage closed, outage grace seconds 3600"
 MAKING = {"reader": {"id": "u-77", "name": "Ana", "email": "ana@example.org"}}
 
 

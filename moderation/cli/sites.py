@@ -9,11 +9,12 @@ from moderation.auth import SCOPES
 from moderation.cli.database import ACTOR, open_session
 from moderation.cli.thresholds import model_thresholds
 from moderation.models import ApiKey, Site
-from moderation.services import entitlements, sites, token_keys, unlocks
+from moderation.services import entitlements, lifecycle, sites, token_keys, unlocks
 
 SITE_DEFAULTS = {
     "refund_hours": unlocks.REFUND_HOURS,
     "unlock_days": unlocks.UNLOCK_DAYS,
+    "notice_days": lifecycle.NOTICE_DAYS,
     "token_seconds": entitlements.LIFETIME_SECONDS,
     "outage": token_keys.OUTAGE,
     "outage_grace_seconds": token_keys.OUTAGE_GRACE_SECONDS,
@@ -44,6 +45,7 @@ def create(name: str) -> None:
 @click.option("--time-zone", help="Where its months are counted, such as Europe/Berlin.")
 @click.option("--refund-hours", type=click.IntRange(0, 8_760), help="How long an unlock can be given back.")
 @click.option("--unlock-days", type=click.IntRange(0, 3_660), help="How long an unlock opens a post; 0: for good.")
+@click.option("--notice-days", type=click.IntRange(0, 60), help="How long before its end a period is told; 0: never.")
 @click.option("--token-seconds", type=_TOKEN_SECONDS, help="How long an entitlement token lives.")
 @click.option("--outage", type=click.Choice(token_keys.OUTAGE_MODES),
               help="What the site's edge opens while Replydesk does not answer: docs/edge.md.")  # fmt: skip

@@ -35,6 +35,7 @@ from moderation.models.subscription import SubscriptionTransition as Subscriptio
 from moderation.models.token_key import TokenKey as TokenKey
 from moderation.models.unlock import Allowance as Allowance
 from moderation.models.unlock import Grant as Grant
+from moderation.models.unlock import GrantRefund as GrantRefund
 from moderation.models.unlock import LedgerEntry as LedgerEntry
 from moderation.models.unlock import Unlock as Unlock
 from moderation.models.upsert import insert_all_missing as insert_all_missing

@@ -105,6 +105,35 @@ class Unlock(Base):
     expires_at: Mapped[datetime | None]
 
 
+class GrantRefund(Base):
+    """Money that was given back for an order, once for each reference; it may be told before its order."""
+
+    __tablename__ = "grant_refund"
+    __table_args__ = (
+        sa.UniqueConstraint("site_id", "kind", "refund_reference"),
+        sa.CheckConstraint("unlocks > 0 AND taken >= 0 AND run_out >= 0 AND run_out <= taken", name="within_refund"),
+        sa.Index("ix_grant_refund_site_id_kind_reference", "site_id", "kind", "reference"),
+        sa.Index("ix_grant_refund_allowance_id", "allowance_id"),
+    )
+
+    id: Mapped[str] = mapped_column(sa.String(40), primary_key=True, default=lambda: new_id("ref"))
+    site_id: Mapped[str] = mapped_column(sa.ForeignKey("site.id"))
+    allowance_id: Mapped[str] = mapped_column(sa.ForeignKey("allowance.id"))
+    # Kind and reference of the grant, and the refund's own name.
+    kind: Mapped[str] = mapped_column(sa.String(16))
+    reference: Mapped[str] = mapped_column(sa.String(255))
+    refund_reference: Mapped[str] = mapped_column(sa.String(255))
+    # How many units were paid back; None: all of the order.
+    unlocks: Mapped[int | None]
+    # None until the order comes.
+    grant_id: Mapped[str | None] = mapped_column(sa.ForeignKey("unlock_grant.id"))
+    # How many of the order's units this has taken back; of these, how many had run out before.
+    taken: Mapped[int] = mapped_column(default=0)
+    run_out: Mapped[int] = mapped_column(default=0)
+    closed_posts: Mapped[list[str]] = mapped_column(default=list)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
 SQLITE_GUARDS = (
     """CREATE TRIGGER ledger_entry_is_never_changed BEFORE UPDATE ON ledger_entry
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",

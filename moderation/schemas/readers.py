@@ -77,6 +77,35 @@ class GrantOut(Schema):
     unlock_left = fields.Integer()
 
 
+class GrantRefundIn(StrictSchema):
+    kind = fields.String(required=True, validate=validate.OneOf(GRANT_KINDS))
+    reference = Text(required=True, least=1, most=255, metadata={"description": "The grant's."})
+    refund_reference = Text(
+        required=True, least=1, most=255,
+        metadata={"description": "The refund's own name: the same one takes back once."},
+    )  # fmt: skip
+    unlocks = fields.Integer(
+        strict=True, allow_none=True, load_default=None, validate=validate.Range(1, MAX_UNLOCKS),
+        metadata={"description": "How many of its units were paid back; null: all."},
+    )  # fmt: skip
+
+
+class GrantRefundOut(Schema):
+    id = fields.String()
+    kind = fields.String()
+    reference = fields.String()
+    refund_reference = fields.String()
+    unlocks = fields.Integer(allow_none=True)
+    state = fields.String(
+        validate=validate.OneOf(["applied", "waiting"]),
+        metadata={"description": "`waiting` until the order itself comes."},
+    )
+    taken = fields.Integer(metadata={"description": "How many units of the order this has taken back."})
+    closed_posts = fields.List(fields.String())
+    created_at = Instant()
+    unlock_left = fields.Integer()
+
+
 class LedgerItemOut(Schema):
     sequence = fields.Integer()
     unlocks = fields.Integer()
@@ -104,6 +133,7 @@ class ReaderExportOut(Schema):
     unlock_left = fields.Integer()
     unlocks = fields.List(fields.Dict())
     grants = fields.List(fields.Dict())
+    grant_refunds = fields.List(fields.Dict())
     ledger = fields.List(fields.Dict())
     subscriptions = fields.List(fields.Dict())
     payment_customers = fields.List(fields.Dict())

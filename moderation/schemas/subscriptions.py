@@ -10,6 +10,11 @@ class SubscriptionIn(StrictSchema):
     plan = Text(required=True, least=1, most=100)
 
 
+class ChangeIn(StrictSchema):
+    plan = Text(required=True, least=1, most=100)
+    at = fields.String(validate=validate.OneOf(["now", "period_end"]), load_default="now")
+
+
 class CancelIn(StrictSchema):
     at = fields.String(validate=validate.OneOf(["period_end", "now"]), load_default="period_end")
 
@@ -21,6 +26,11 @@ class RenewIn(StrictSchema):
     )  # fmt: skip
 
 
+class PendingChangeOut(Schema):
+    plan = fields.String()
+    at = Instant(metadata={"description": "The end of the paid time; the plan holds from there, if that is paid."})
+
+
 class SubscriptionOut(Schema):
     id = fields.String()
     plan = fields.String()
@@ -29,7 +39,33 @@ class SubscriptionOut(Schema):
     access_until = Instant(allow_none=True, metadata={"description": "paid_until and the days of grace."})
     cancel_at_period_end = fields.Boolean()
     trial_ends_at = Instant(allow_none=True)
+    pending_change = fields.Nested(PendingChangeOut, allow_none=True)
     unlock_left = fields.Integer(metadata={"description": "Beside a change, and where it is read alone."})
+
+
+class ShareOut(Schema):
+    numerator = fields.Integer()
+    denominator = fields.Integer()
+    decimal = fields.String(metadata={"description": "Rounded to six places."})
+
+
+class ProrationOut(Schema):
+    old_plan = fields.String()
+    new_plan = fields.String()
+    trial = fields.Boolean(metadata={"description": "Whether the period is the trial, for which nobody paid."})
+    period_start = Instant()
+    period_end = Instant()
+    seconds_used = fields.Integer()
+    seconds_left = fields.Integer()
+    unused = fields.Nested(ShareOut, metadata={"description": "seconds_left of the period, in lowest terms."})
+    whole_periods_left = fields.Integer(metadata={"description": "Paid ahead, after this period."})
+
+
+class ChangeOut(SubscriptionOut):
+    proration = fields.Nested(
+        ProrationOut, allow_none=True,
+        metadata={"description": "Of a change now; null where no beginning and end of the period is known here."},
+    )  # fmt: skip
 
 
 class TransitionOut(Schema):
@@ -43,6 +79,7 @@ class TransitionOut(Schema):
     cause = fields.String(validate=validate.OneOf(["request", "clock", "provider", "erasure"]))
     actor = fields.String()
     reference = fields.String(allow_none=True)
+    next_plan = fields.String(allow_none=True, metadata={"description": "The plan that waits from here on."})
     effective_at = Instant()
 
 

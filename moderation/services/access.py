@@ -45,7 +45,7 @@ def _subscribed(session: Session, allowance: Allowance, post: Post | None, now: 
     if subscription is None:
         return None
     until = subscription.access_until
-    version = lifecycle.version_of(session, subscription)
+    version = lifecycle.version_at(session, subscription, now)
     section, tags = (post.section, post.tags) if post else ("", [])
     if (until is None or until > now) and plans.opens(version.opens, section, tags):
         return Ground("subscription", until)

@@ -17,6 +17,7 @@ from moderation.models import (
     Decision,
     Flag,
     Grant,
+    GrantRefund,
     LedgerEntry,
     Reader,
     Revision,
@@ -53,7 +54,8 @@ def of_reader(session: Session, site_id: str, reader_id: str) -> dict[str, Any]:
     }
 
 
-_NO_ACCOUNT: dict[str, Any] = {"unlock_left": 0, "unlocks": [], "grants": [], "ledger": [], "subscriptions": []}
+_NO_ACCOUNT: dict[str, Any] = {"unlock_left": 0, "unlocks": [], "grants": [], "grant_refunds": [], "ledger": [],
+                               "subscriptions": []}  # fmt: skip
 
 
 def _writing(session: Session, site_id: str, reader_id: str) -> dict[str, Any]:
@@ -93,6 +95,7 @@ def _account(session: Session, allowance: Allowance) -> dict[str, Any]:
         "unlock_left": ledger.left_at(session, allowance, utc_now()),
         "unlocks": all_of(Unlock, Unlock.id),
         "grants": all_of(Grant, Grant.id),
+        "grant_refunds": all_of(GrantRefund, GrantRefund.id),
         "ledger": all_of(LedgerEntry, LedgerEntry.sequence),
         "subscriptions": subscriptions,
     }

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from moderation.errors import Conflict, Invalid
 from moderation.models import Allowance, Grant, PlanVersion, Site, Subscription, utc_now
-from moderation.services import accounts, audit, ledger
+from moderation.services import accounts, audit, grant_refunds, ledger
 
 
 def give(
@@ -35,6 +35,8 @@ def give(
             raise Conflict("Another request gave the same grant at the same moment; ask again.")
         audit.record(session, site_id=site.id, actor=actor, action="grant.created", subject=allowance.id,
                      grant=id, kind=data["kind"], unlocks=data["unlocks"], reason=data["reason"])  # fmt: skip
+        # The refund of an order may be told before the order.
+        grant_refunds.take_waiting(session, allowance, session.get_one(Grant, id), now=now, actor=actor)
         return describe(session.get_one(Grant, id), allowance.unlocks_left), True
 
 

@@ -100,6 +100,21 @@ def give_back(
     announce(session, allowance, 1, "refund", reference=unlock_id, post_id=post_id)
 
 
+def take_back(
+    session: Session, allowance: Allowance, grant_id: str, unlocks: int, *, reference: str, now: datetime
+) -> None:
+    """Let unspent units of a grant leave the balance, because they were paid back."""
+    change = (
+        sa.update(Grant)
+        .where(Grant.id == grant_id, Grant.allowance_id == allowance.id, Grant.unlocks_left >= unlocks)
+        .values(unlocks_left=Grant.unlocks_left - unlocks)
+        .returning(Grant.id)
+    )
+    session.scalars(change, execution_options={"synchronize_session": False}).one()
+    append(session, allowance, -unlocks, "expiry", grant_id=grant_id, now=now, reference=reference)
+    announce(session, allowance, -unlocks, "expiry", reference=reference)
+
+
 def settle(session: Session, allowance: Allowance, now: datetime) -> None:
     """Write what has run out by ``now``, and what is carried on into a period that is paid."""
     for step in lots.steps_due(open_lots(session, allowance.id), now):

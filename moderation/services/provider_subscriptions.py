@@ -23,7 +23,7 @@ from moderation.models import (
     Subscription,
     SubscriptionTransition,
 )
-from moderation.services import accounts, grants, lifecycle, plans, providers
+from moderation.services import accounts, generic_events, grants, lifecycle, plans, providers
 from moderation.services.lifecycle import Happening
 from moderation.services.providers import Quarantined
 from moderation.stripe import DEAD, SUBSCRIPTION_TYPES
@@ -31,6 +31,7 @@ from moderation.stripe import DEAD, SUBSCRIPTION_TYPES
 CAUSE = "provider"
 _OPENING = ("trialing", "active", "past_due")
 _UNBEGUN = "incomplete"
+_TYPES = (*SUBSCRIPTION_TYPES, generic_events.SUBSCRIPTION)
 _RANK = {"customer.subscription.deleted": 2, "customer.subscription.created": 0}
 _MISSING = object()
 
@@ -66,6 +67,9 @@ def follow(
 
 
 def _plan(account: Provider, facts: Mapping[str, Any]) -> str | None:
+    if "plan" in facts:
+        # The site's own words need no list.
+        return str(facts["plan"])
     found = (providers.opened_by(account, names, "plan") for names in facts["prices"])
     return next((str(plan) for plan in found if plan is not None), None)
 
@@ -105,7 +109,7 @@ def _keep(
     """Write down what all events together say; None while nothing has begun."""
     told = sa.select(ProviderEvent).where(
         ProviderEvent.site_id == site.id, ProviderEvent.provider == row.provider,
-        ProviderEvent.subscription == row.subscription, ProviderEvent.type.in_(SUBSCRIPTION_TYPES),
+        ProviderEvent.subscription == row.subscription, ProviderEvent.type.in_(_TYPES),
         ProviderEvent.state == "applied",
     )  # fmt: skip
     events = sorted(session.scalars(told), key=lambda event: (event.told_at, event.event_id))
@@ -225,18 +229,23 @@ def _turn(
 ) -> None:  # fmt: skip
     names = ("plan", "plan_version", "paid_until", "trial_ends_at")
     same = ours.state is wanted.state and all(getattr(ours, name) == getattr(best, name) for name in names)
+    same = same and ours.next_plan is None
     over = wanted.state is State.ENDED
     if same and not is_new and not (over and ours.access_until != ended_at):
         session.flush()
         return
     for name in names:
         setattr(ours, name, getattr(best, name))
+    # The provider says what the next period is, too.
+    lifecycle.forget_next_plan(ours)
     if over:
         ours.access_until = ended_at
     lifecycle.turn(
         session, allowance, ours, Happening.FOLLOW, wanted.state, at=ended_at if over else min(best.told_at, now),
         actor=best.provider, cause=CAUSE, reference=_unused(session, ours, best.event_id), is_new=is_new, old=old,
     )  # fmt: skip
+    if over and best.state is State.PAST_DUE:
+        lifecycle.tell_failed_payment(session, allowance, ours, cause=CAUSE)
     if best.state is State.ENDED:
         grants.end_plan(session, allowance, ours, now=now)
 

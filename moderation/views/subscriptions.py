@@ -7,12 +7,14 @@ from flask import g
 from moderation.db import db
 from moderation.schemas.subscriptions import (
     CancelIn,
+    ChangeIn,
+    ChangeOut,
     RenewIn,
     SubscriptionIn,
     SubscriptionOut,
     TransitionListOut,
 )
-from moderation.services import subscriptions
+from moderation.services import plan_changes, subscriptions
 from moderation.views.blueprint import api_blueprint
 from moderation.views.transaction import changes
 
@@ -80,13 +82,13 @@ def pause(reader_id: str) -> Any:
 
 
 @bp.post("/<reader_id>/subscription/change")
-@bp.arguments(SubscriptionIn)
+@bp.arguments(ChangeIn)
 @changes
-@bp.response(200, SubscriptionOut)
+@bp.response(200, ChangeOut)
 @bp.alt_response(409, description=FORBIDS)
 def change(data: dict[str, Any], reader_id: str) -> Any:
-    """Go over to another plan now; paid time stays"""
-    return subscriptions.change(db.session(), g.site, reader_id, data["plan"], actor=g.actor)
+    """Go over to another plan, now or at the end of the paid time"""
+    return plan_changes.change(db.session(), g.site, reader_id, **data, actor=g.actor)
 
 
 @bp.get("/<reader_id>/subscription/history")

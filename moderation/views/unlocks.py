@@ -6,8 +6,17 @@ from flask import g
 
 from moderation.db import db
 from moderation.schemas.base import PageQuery
-from moderation.schemas.readers import GrantIn, GrantOut, LedgerPageOut, UnlockIn, UnlockOut, UnlockPageOut
-from moderation.services import grants, unlocks
+from moderation.schemas.readers import (
+    GrantIn,
+    GrantOut,
+    GrantRefundIn,
+    GrantRefundOut,
+    LedgerPageOut,
+    UnlockIn,
+    UnlockOut,
+    UnlockPageOut,
+)
+from moderation.services import grant_refunds, grants, unlocks
 from moderation.views.blueprint import api_blueprint
 from moderation.views.paging import decode_cursor, decode_id, encode_cursor
 from moderation.views.transaction import changes
@@ -55,6 +64,18 @@ def give(data: dict[str, Any], reader_id: str) -> Any:
     """Give a reader unlocks"""
     grant, new = grants.give(db.session(), g.site, reader_id, data, actor=g.actor)
     return grant, 201 if new else 200
+
+
+@bp.post("/<reader_id>/grants/refunds")
+@bp.arguments(GrantRefundIn)
+@changes
+@bp.response(201, GrantRefundOut)
+@bp.alt_response(200, schema=GrantRefundOut, description="This refund was told before; taken back once.")
+@bp.alt_response(409, description="`conflict`: the order or the refund is another one.")
+def refund_order(data: dict[str, Any], reader_id: str) -> Any:
+    """Take a grant back that was paid back: unspent units leave, then the posts opened last close"""
+    taken, new = grant_refunds.refund(db.session(), g.site, reader_id, data, actor=g.actor)
+    return taken, 201 if new else 200
 
 
 @bp.get("/<reader_id>/ledger")
