@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from moderation.db import db, mark_reading, reading
 from moderation.models import utc_now
 from moderation.senders import Senders
-from moderation.services import deliveries, events, retention, subscriptions
+from moderation.services import anonymous_readers, deliveries, events, retention, subscriptions
 from moderation.services.deliveries import Attempt, Outcome
 
 log = logging.getLogger("replydesk.worker")
@@ -40,6 +40,10 @@ CHORES: Mapping[str, Chore] = {
         session, now=now, hours=settings["IDEMPOTENCY_HOURS"]
     ),
     "claims": lambda session, now, _: retention.release_claims(session, now=now),
+    "metered posts": lambda session, now, _: retention.purge_metered_posts(session, now=now),
+    "anonymous readers": lambda session, now, settings: anonymous_readers.purge(
+        session, now=now, days=settings["ANONYMOUS_READER_DAYS"]
+    ),
     "expiries": lambda session, now, _: subscriptions.expire_due(session, READERS_A_TURN, now=now),
 }
 

@@ -21,6 +21,7 @@ EVENT_TYPES = (
     "unlock.created",
     "allowance.changed",
     "subscription.changed",
+    "meter.used_up",
     "model.promoted",
     "model.rolled_back",
     "endpoint.test",
