@@ -4,6 +4,8 @@ from moderation.db import db
 from moderation.models import Audit, Event, MeterAccount, MeteredPost
 from tests.engagement import READER, done, url
 
+DENIED = {"allowed": False, "because": "none", "unlock_left": 0, "meter_left": 0, "until": None}
+
 
 def set_meter(client, posts=5, window="month", **sections):
     return done(client.put("/v1/meter", json={"window": window, "posts": posts, "sections": sections}))
@@ -42,3 +44,13 @@ def counted(app):
     """How many counted posts, readers of the meter, events and acts there are."""
     with app.app_context():
         return [db.session.query(model).count() for model in (MeteredPost, MeterAccount, Event, Audit)]
+
+
+def posts_of(client, reader=READER):
+    """What is held on a reader: the posts that were counted."""
+    return sorted(row["post_id"] for row in client.get(url("/export", reader)).json["metered_posts"])
+
+
+def read(client, token, *posts):
+    for post in posts:
+        assert anonymous_view(client, token, post).status_code == 201
