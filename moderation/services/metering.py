@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from moderation.errors import Conflict
 from moderation.ids import new_id
 from moderation.models import MeterAccount, MeteredPost, Reader, Site, insert_missing
 from moderation.services import meter_rules, outbox
@@ -21,6 +22,8 @@ Who = sa.ColumnElement[bool]
 _MINE = MeteredPost.account_id == MeterAccount.id
 _FRESH = {"synchronize_session": False, "populate_existing": True}
 _UNSEEN = {"synchronize_session": False}
+# An erasure may take the row away between making and locking it; one such erasure at a time is plenty.
+_TRIES = 5
 
 
 class Standing(NamedTuple):
@@ -75,15 +78,14 @@ def hold(session: Session, who: Who) -> MeterAccount | None:
 
 def hold_reader(session: Session, site_id: str, reader_id: str, *, now: datetime) -> MeterAccount:
     """Lock a registered reader's account; make it where they are new to the meter."""
-    account = hold(session, reader(site_id, reader_id))
-    if account is None:
-        insert_missing(session, Reader, {"site_id": site_id, "id": reader_id})
-        values = {"site_id": site_id, "reader_id": reader_id, "created_at": now}
-        insert_missing(session, MeterAccount, {"id": new_id("mtr")} | values)
+    for _ in range(_TRIES):
         account = hold(session, reader(site_id, reader_id))
-    if account is None:
-        raise LookupError("the account that was just made is not there")
-    return account
+        if account is not None:
+            return account
+        insert_missing(session, Reader, {"site_id": site_id, "id": reader_id})
+        values = {"id": new_id("mtr"), "site_id": site_id, "reader_id": reader_id, "created_at": now}
+        insert_missing(session, MeterAccount, values)
+    raise Conflict("This reader is being erased; ask again.")
 
 
 def put(
