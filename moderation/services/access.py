@@ -21,7 +21,7 @@ def find(session: Session, site: Site, reader_id: str, post_id: str) -> dict[str
     """Answer for one reader and post; who and what was never named has no access and costs no row."""
     now, allowance = utc_now(), accounts.find(session, site.id, reader_id)
     post = session.get(Post, (site.id, post_id))
-    who, section = metering.reader(site.id, reader_id), post.section if post else ""
+    who, section = metering.Who(reader_id), post.section if post else ""
     meter = metering.standing(session, site, who, post_id, section, now=now)
     ground = _ground(session, allowance, post, post_id, now)
     if ground is None and meter is not None and meter.opens:

@@ -55,7 +55,8 @@ def access(session: Session, site: Site, token: str, post_id: str) -> dict[str, 
     """May this visitor read the post? A token that was merged opens what is free, and nothing else."""
     account, post = find(session, site.id, token), session.get(Post, (site.id, post_id))
     section = post.section if post else ""
-    meter = metering.standing(session, site, MeterAccount.id == account.id, post_id, section, now=utc_now())
+    who = metering.Who(account_id=account.id)
+    meter = metering.standing(session, site, who, post_id, section, now=utc_now())
     if meter is not None and account.merged_at is not None:
         left = None if meter.left is None else 0
         meter = meter._replace(left=left, counted=False, until=None)

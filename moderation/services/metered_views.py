@@ -21,7 +21,7 @@ def count(session: Session, site: Site, reader_id: str, post_id: str) -> tuple[d
     now, found = utc_now(), access.find(session, site, reader_id, post_id)
     if found["allowed"] and found["because"] != "meter":
         return _answer(post_id, found), False
-    who = metering.reader(site.id, reader_id)
+    who = metering.Who(reader_id)
     meter, account = _count(
         session, site, who, lambda: metering.hold_reader(session, site.id, reader_id, now=now), post_id, now
     )
@@ -37,7 +37,7 @@ def count_anonymous(session: Session, site: Site, token: str, post_id: str) -> t
         return _answer(post_id, found), False
     account_id = anonymous_readers.find_unmerged(session, site.id, token).id
     meter, account = _count(
-        session, site, MeterAccount.id == account_id,
+        session, site, Who(account_id=account_id),
         lambda: anonymous_readers.hold_unmerged(session, site.id, token), post_id, now,
     )  # fmt: skip
     return _metered(post_id, meter), account is not None

@@ -14,12 +14,19 @@ from sqlalchemy.orm import Session
 
 from moderation.errors import Conflict
 from moderation.ids import new_id
-from moderation.models import MeterAccount, MeteredPost, Reader, Site, insert_missing
+from moderation.models import MeterAccount, MeteredPost, Reader, Site, insert_missing, table_of
 from moderation.services import meter_rules, outbox
 
-# Who reads: a condition on ``MeterAccount``.
-Who = sa.ColumnElement[bool]
-_MINE = MeteredPost.account_id == MeterAccount.id
+_ACCOUNT, _POST = table_of(MeterAccount), table_of(MeteredPost)
+# Built once: this is asked at every view of every post.
+_TAKEN = sa.select(
+    sa.func.count(sa.case((_POST.c.section == sa.bindparam("rule"), 1))),
+    sa.func.max(sa.case((_POST.c.post_id == sa.bindparam("post"), _POST.c.ends_at))),
+).where(_POST.c.ends_at > sa.bindparam("now"))
+_BY_ACCOUNT = _TAKEN.where(_POST.c.account_id == sa.bindparam("account"))
+_BY_READER = _TAKEN.join_from(_ACCOUNT, _POST, _POST.c.account_id == _ACCOUNT.c.id).where(
+    _ACCOUNT.c.site_id == sa.bindparam("site"), _ACCOUNT.c.reader_id == sa.bindparam("reader")
+)
 _FRESH = {"synchronize_session": False, "populate_existing": True}
 _UNSEEN = {"synchronize_session": False}
 # An erasure may take the row away between making and locking it; one such erasure at a time is plenty.
@@ -44,7 +51,14 @@ class Standing(NamedTuple):
         return self.counted or bool(self.left)
 
 
-def reader(site_id: str, reader_id: str) -> Who:
+class Who(NamedTuple):
+    """Who reads: a registered reader by the site's id, anybody else by the account."""
+
+    reader_id: str | None = None
+    account_id: str | None = None
+
+
+def _reader(site_id: str, reader_id: str) -> sa.ColumnElement[bool]:
     return sa.and_(MeterAccount.site_id == site_id, MeterAccount.reader_id == reader_id)
 
 
@@ -54,14 +68,12 @@ def standing(session: Session, site: Site, who: Who, post_id: str, section: str,
     if meter is None:
         return None
     rule, posts = meter.rule_of(section)
-    taken, until = session.execute(
-        sa.select(
-            sa.func.count(sa.case((MeteredPost.section == rule, 1))),
-            sa.func.max(sa.case((MeteredPost.post_id == post_id, MeteredPost.ends_at))),
-        )
-        .join(MeterAccount, _MINE)
-        .where(who, MeteredPost.ends_at > now)
-    ).one()
+    asked: dict[str, Any] = {"rule": rule, "post": post_id, "now": now}
+    if who.account_id is None:
+        query, asked = _BY_READER, asked | {"site": site.id, "reader": who.reader_id}
+    else:
+        query, asked = _BY_ACCOUNT, asked | {"account": who.account_id}
+    taken, until = session.connection().execute(query, asked).one()
     left = None if posts is None else max(0, posts - taken)
     if until is None and left:
         return Standing(
@@ -70,7 +82,7 @@ def standing(session: Session, site: Site, who: Who, post_id: str, section: str,
     return Standing(rule, posts or 0, left, counted=until is not None, until=until)
 
 
-def hold(session: Session, who: Who) -> MeterAccount | None:
+def hold(session: Session, who: sa.ColumnElement[bool]) -> MeterAccount | None:
     """Lock an account until the transaction ends: an UPDATE of its row, so that every database waits here."""
     take = sa.update(MeterAccount).where(who).values(version=MeterAccount.version + 1).returning(MeterAccount)
     return session.scalars(take, execution_options=_FRESH).one_or_none()
@@ -79,7 +91,7 @@ def hold(session: Session, who: Who) -> MeterAccount | None:
 def hold_reader(session: Session, site_id: str, reader_id: str, *, now: datetime) -> MeterAccount:
     """Lock a registered reader's account; make it where they are new to the meter."""
     for _ in range(_TRIES):
-        account = hold(session, reader(site_id, reader_id))
+        account = hold(session, _reader(site_id, reader_id))
         if account is not None:
             return account
         insert_missing(session, Reader, {"site_id": site_id, "id": reader_id})
@@ -137,7 +149,7 @@ def iso(moment: datetime | None) -> str | None:
 
 def held_on(session: Session, site_id: str, reader_id: str) -> dict[str, Sequence[Any]]:
     """What is kept of a registered reader: counted posts, and that tokens were merged."""
-    account_id = sa.select(MeterAccount.id).where(reader(site_id, reader_id)).scalar_subquery()
+    account_id = sa.select(MeterAccount.id).where(_reader(site_id, reader_id)).scalar_subquery()
     posts = sa.select(MeteredPost).where(MeteredPost.account_id == account_id).order_by(MeteredPost.counted_at)
     merged = sa.select(MeterAccount).where(MeterAccount.merged_into == account_id).order_by(MeterAccount.merged_at)
     return {"metered_posts": session.scalars(posts).all(), "merged_tokens": session.scalars(merged).all()}
@@ -145,7 +157,7 @@ def held_on(session: Session, site_id: str, reader_id: str) -> dict[str, Sequenc
 
 def forget(session: Session, site_id: str, reader_id: str) -> None:
     """Erase a reader from the meter. A token that was merged stays used up, without telling into whom."""
-    account = hold(session, reader(site_id, reader_id))
+    account = hold(session, _reader(site_id, reader_id))
     if account is None:
         return
     loose = sa.update(MeterAccount).where(MeterAccount.merged_into == account.id).values(merged_into=None)
