@@ -91,6 +91,8 @@ SETTINGS = (
             "Give TOXICITY at the Perspective door on Perspective's own scale, where the model has a map to it."),
     Setting("AKISMET_ABUSE_IS_SPAM", True, _boolean,
             "At the Akismet door abuse is answered as spam; 0: as what waits for people, so that the client holds it."),
+    Setting("ANONYMOUS_READER_DAYS", 100, _whole(93, 3_660),
+            "How long an anonymous reader's token is kept after its last counted post, in days."),
     Setting("SESSION_HOURS", 12, _whole(1, 168), "How long a moderator stays signed in at the most, in hours."),
 )  # fmt: skip
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -86,6 +86,26 @@ class NoUnlocksLeft(Conflict):
     title = "No unlocks are left"
 
 
+class MeterUsedUp(Conflict):
+    code = "meter_used_up"
+    title = "The free posts are used up"
+
+
+class NotMetered(Conflict):
+    code = "not_metered"
+    title = "The meter does not open this post"
+
+
+class AnonymousReaderMerged(Conflict):
+    code = "anonymous_reader_merged"
+    title = "The token belongs to a reader who has signed in"
+
+
+class SubscribersOnly(Conflict):
+    code = "subscribers_only"
+    title = "Comments are for subscribers here"
+
+
 class ClaimedByOther(Conflict):
     code = "claimed_by_other"
     title = "A colleague is looking at it"

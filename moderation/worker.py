@@ -21,6 +21,7 @@ from moderation.db import db, mark_reading, reading
 from moderation.models import utc_now
 from moderation.senders import Senders
 from moderation.services import (
+    anonymous_readers,
     deliveries,
     events,
     notices,
@@ -49,6 +50,10 @@ CHORES: Mapping[str, Chore] = {
         session, now=now, hours=settings["IDEMPOTENCY_HOURS"]
     ),
     "claims": lambda session, now, _: retention.release_claims(session, now=now),
+    "metered posts": lambda session, now, _: retention.purge_metered_posts(session, now=now),
+    "anonymous readers": lambda session, now, settings: anonymous_readers.purge(
+        session, now=now, days=settings["ANONYMOUS_READER_DAYS"]
+    ),
     "expiries": lambda session, now, _: subscriptions.expire_due(session, READERS_A_TURN, now=now),
     "token keys": lambda session, now, _: token_keys.purge(session, now=now),
     "notices": lambda session, now, _: notices.tell_due(session, READERS_A_TURN, now=now),

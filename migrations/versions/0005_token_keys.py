@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = '0005_token_keys'
-down_revision = '0003_provider'
+down_revision = '0004_meter'
 branch_labels = None
 depends_on = None
 

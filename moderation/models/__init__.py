@@ -12,6 +12,8 @@ from moderation.models.comment import Post as Post
 from moderation.models.comment import Reader as Reader
 from moderation.models.comment import Revision as Revision
 from moderation.models.feedback import Feedback as Feedback
+from moderation.models.meter import MeterAccount as MeterAccount
+from moderation.models.meter import MeteredPost as MeteredPost
 from moderation.models.outbox import Delivery as Delivery
 from moderation.models.outbox import Event as Event
 from moderation.models.outbox import WebhookEndpoint as WebhookEndpoint

@@ -58,6 +58,9 @@ class PlanVersion(Base):
     grace_days: Mapped[int] = mapped_column(default=0)
     # Everything ("all"), or the sections and tags that are named.
     opens: Mapped[dict[str, Any]]
+    # Whether its subscribers may comment where comments are for subscribers, and come first in the queue.
+    may_comment: Mapped[bool] = mapped_column(default=True, server_default=sa.true())
+    comments_first: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
     @property

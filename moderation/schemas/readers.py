@@ -17,6 +17,10 @@ class AccessOut(Schema):
     allowed = fields.Boolean()
     because = fields.String(validate=validate.OneOf(["free_post", "subscription", "unlocked", "meter", "none"]))
     unlock_left = fields.Integer()
+    meter_left = fields.Integer(
+        allow_none=True,
+        metadata={"description": "How many more posts the meter's rule lets be counted; null where no rule does."},
+    )
     until = Instant(allow_none=True, metadata={"description": "When this access ends; null: not by itself."})
 
 
@@ -139,4 +143,6 @@ class ReaderExportOut(Schema):
     payment_customers = fields.List(fields.Dict())
     payment_subscriptions = fields.List(fields.Dict())
     payment_events = fields.List(fields.Dict())
+    metered_posts = fields.List(fields.Dict())
+    merged_tokens = fields.List(fields.Dict())
     standing_history = fields.List(fields.Dict())

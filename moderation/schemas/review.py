@@ -19,8 +19,15 @@ class QueueQuery(PageQuery):
     """The pending queue is asked page by page."""
 
 
+class QueueItemOut(CommentOut):
+    comes_first = fields.Function(
+        lambda comment: comment.priority > 0,
+        metadata={"type": "boolean", "description": "Its reader's plan puts it before others."},
+    )
+
+
 class QueueOut(Schema):
-    items = fields.List(fields.Nested(CommentOut))
+    items = fields.List(fields.Nested(QueueItemOut))
     next_cursor = fields.String(allow_none=True)
 
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from moderation.models import Allowance, Post, Unlock, utc_now
-from moderation.services import accounts, ledger, lifecycle, plans
+from moderation.models import Allowance, Post, Site, Unlock, utc_now
+from moderation.services import accounts, ledger, lifecycle, metering, plans
 
 
 class Ground(NamedTuple):
@@ -17,16 +17,21 @@ class Ground(NamedTuple):
     until: datetime | None
 
 
-def find(session: Session, site_id: str, reader_id: str, post_id: str) -> dict[str, Any]:
+def find(session: Session, site: Site, reader_id: str, post_id: str) -> dict[str, Any]:
     """Answer for one reader and post; who and what was never named has no access and costs no row."""
-    now, allowance = utc_now(), accounts.find(session, site_id, reader_id)
-    post = session.get(Post, (site_id, post_id))
+    now, allowance = utc_now(), accounts.find(session, site.id, reader_id)
+    post = session.get(Post, (site.id, post_id))
+    who, section = metering.Who(reader_id), post.section if post else ""
+    meter = metering.standing(session, site, who, post_id, section, now=now)
     ground = _ground(session, allowance, post, post_id, now)
+    if ground is None and meter is not None and meter.opens:
+        ground = Ground("meter", meter.until)
     return {
         "allowed": ground is not None,
         "because": ground.because if ground else "none",
         "until": ground.until if ground else None,
         "unlock_left": ledger.left_at(session, allowance, now) if allowance else 0,
+        "meter_left": meter.left if meter else None,
     }
 
 

@@ -11,7 +11,7 @@ from moderation.errors import NotFound, StaleVersion
 from moderation.ids import new_id
 from moderation.models import Comment, Decision, Post, Reader, Revision, Site, table_of, utc_now
 from moderation.policy import Policy, Reason, Status, Threshold, Verdict, decide
-from moderation.services import audit, facts, outbox
+from moderation.services import audit, commenting, facts, outbox
 
 _LOG = sa.insert(table_of(Decision))
 _DECISION_COLUMNS = tuple(table_of(Decision).columns.keys())
@@ -41,10 +41,12 @@ def edit(
 ) -> Comment:
     """Replace the text, keep the old one in the history, and decide again.
 
-    What a person rejected is never published by an edit alone: it goes back to people.
+    What a person rejected is never published by an edit alone: it goes back to people. Raises
+    ``SubscribersOnly`` where its author may not comment any more.
     """
     post = session.get_one(Post, (site.id, comment.post_id))
     reader = session.get(Reader, (site.id, comment.reader_id)) if comment.reader_id else None
+    commenting.check(session, site, comment.reader_id, reader.roles if reader else ())
     old_status, hashed = comment.status, facts.text_hash(text)
     gathered = facts.gather(
         session, text=text, hashed=hashed, policy=policy, post=post, reader=reader, signals=comment.signals,
@@ -57,6 +59,8 @@ def edit(
     session.add(Revision(comment_id=comment.id, version=comment.version, text=comment.text))
     comment.text, comment.text_hash, comment.decided_by = text, hashed, "policy"
     apply(comment, verdict, scored, policy)
+    if verdict.status is Status.PENDING:
+        comment.priority = commenting.priority(session, site, comment.reader_id)
     _turn(session, comment, verdict.status, shown=True)
     log(session, comment, kind="edited", old_status=old_status, actor="policy", verdict=verdict)
     audit.record(session, site_id=site.id, actor=actor, action="comment.edited", subject=comment.id,

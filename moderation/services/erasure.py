@@ -26,7 +26,7 @@ from moderation.models import (
     Unlock,
     utc_now,
 )
-from moderation.services import accounts, audit, comments, grants, lifecycle, outbox, provider_people
+from moderation.services import accounts, audit, comments, grants, lifecycle, metering, outbox, provider_people
 from moderation.services.lifecycle import Happening
 
 CAUSE = "erasure"
@@ -45,6 +45,7 @@ def erase(session: Session, site: Site, reader_id: str, *, actor: str) -> None:
     given = sa.and_(Flag.site_id == site.id, Flag.reader_id == reader_id)
     _change(session, sa.update(Flag).where(given).values(reader_id=alias, note=""))
     provider_people.forget(session, site.id, reader_id)
+    metering.forget(session, site.id, reader_id)
     outbox.forget_reader(session, site.id, reader_id, alias)
     acts = sa.and_(Audit.site_id == site.id, Audit.subject == reader_id, Audit.action.startswith("reader."))
     _change(session, sa.update(Audit).where(acts).values(subject=alias, data={}))

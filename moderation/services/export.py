@@ -26,11 +26,12 @@ from moderation.models import (
     Unlock,
     utc_now,
 )
-from moderation.services import accounts, ledger, provider_people
+from moderation.services import accounts, ledger, metering, provider_people
 
 # Not the reader's: whose installation it is, colleagues' names, and sums that only a program reads.
 _LEFT_OUT = {
     "site_id", "text_hash", "fingerprint", "claimed_by", "claimed_until", "moderator_id", "allowance_id", "request_id",
+    "account_id", "token_sha256", "merged_into",
 }  # fmt: skip
 
 
@@ -50,6 +51,7 @@ def of_reader(session: Session, site_id: str, reader_id: str) -> dict[str, Any]:
         "flags": _rows(session.scalars(flagged.order_by(Flag.id))),
         **(_account(session, allowance) if allowance else _NO_ACCOUNT),
         **{name: _rows(found) for name, found in provider_people.held_on(session, site_id, reader_id).items()},
+        **{name: _rows(found) for name, found in metering.held_on(session, site_id, reader_id).items()},
         "standing_history": _rows(session.scalars(acts.order_by(Audit.id))),
     }
 

@@ -24,6 +24,7 @@ EVENT_TYPES = (
     "subscription.trial_ending",
     "subscription.period_ending",
     "subscription.payment_failed",
+    "meter.used_up",
     "model.promoted",
     "model.rolled_back",
     "endpoint.test",

@@ -29,9 +29,10 @@ def show(reader_id: str) -> Any:
 def show_access(query: dict[str, Any], reader_id: str) -> Any:
     """May this reader read this post, and why?
 
-    Asked in this order: is the post free, does a subscription open it, was it unlocked.
+    Asked in this order: is the post free, does a subscription open it, was it unlocked, does the meter open it.
+    Asking counts nothing.
     """
-    return access.find(db.session(), g.site.id, reader_id, query["post_id"])
+    return access.find(db.session(), g.site, reader_id, query["post_id"])
 
 
 @bp.get("/<reader_id>/entitlement-token")
