@@ -1,10 +1,11 @@
 """The meter, counted views and anonymous readers, as sites send and read them."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from moderation.schemas.base import Instant, StrictSchema, Text
+from moderation.schemas.base import NO_NUL, Instant, StrictSchema, Text, Whole
 from moderation.services.meter_rules import MONTH
 
 MOST_POSTS = 1_000
@@ -16,6 +17,7 @@ class Window(fields.Field[str | int]):
     """``month``, or a number of days."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str | int:  # noqa: ARG002 -- marshmallow's signature
+        value = int(value) if isinstance(value, float) and value.is_integer() else value
         days = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_WINDOW_DAYS
         if value != MONTH and not days:
             raise ValidationError(f"Must be “{MONTH}”, or a number of days from 1 to {MOST_WINDOW_DAYS}.")
@@ -23,8 +25,8 @@ class Window(fields.Field[str | int]):
         return checked
 
 
-def _posts(**kwargs: Any) -> fields.Integer:
-    return fields.Integer(strict=True, validate=validate.Range(0, MOST_POSTS), **kwargs)
+def _posts(**kwargs: Any) -> Whole:
+    return Whole(validate=validate.Range(0, MOST_POSTS), **kwargs)
 
 
 class Sections(fields.Dict):
@@ -51,6 +53,13 @@ class MeterIn(StrictSchema):
     window = Window(required=True)
     posts = _posts(allow_none=True, load_default=None)
     sections = Sections()
+    json_schema: ClassVar[Mapping[str, Any]] = {
+        "properties": {
+            "window": {"anyOf": [{"const": MONTH}, {"type": "integer", "minimum": 1, "maximum": MOST_WINDOW_DAYS}]},
+            "sections": {"propertyNames": {"minLength": 1, "maxLength": 100, "pattern": NO_NUL}, "maxProperties": 200},
+        },
+        "not": {"properties": {"posts": {"type": "null"}, "sections": {"maxProperties": 0}}},
+    }
 
     @validates_schema
     def _has_a_rule(self, data: dict[str, Any], **_: Any) -> None:

@@ -59,8 +59,8 @@ class PlanIn(StrictSchema):
     trial_days = Whole(validate=_DAYS, load_default=0)
     grace_days = Whole(validate=_DAYS, load_default=0)
     opens = fields.Nested(OpensIn, allow_none=True, load_default=None)
-    may_comment = fields.Boolean(truthy={True}, falsy={False}, load_default=True)
-    comments_first = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
+    may_comment = YesNo(load_default=True)
+    comments_first = YesNo(load_default=False)
 
 
 class OpensOut(Schema):

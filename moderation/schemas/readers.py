@@ -88,8 +88,8 @@ class GrantRefundIn(StrictSchema):
         required=True, least=1, most=255,
         metadata={"description": "The refund's own name: the same one takes back once."},
     )  # fmt: skip
-    unlocks = fields.Integer(
-        strict=True, allow_none=True, load_default=None, validate=validate.Range(1, MAX_UNLOCKS),
+    unlocks = Whole(
+        allow_none=True, load_default=None, validate=validate.Range(1, MAX_UNLOCKS),
         metadata={"description": "How many of its units were paid back; null: all."},
     )  # fmt: skip
 

@@ -72,7 +72,7 @@ def _of_subscription(
     coming = [moment for moment in (ends, step) if moment and moment > now]
     if (ends and ends <= now) or any(moment < _soonest(now) for moment in coming):
         return {}, None
-    opens = lifecycle.version_of(session, subscription).opens
+    opens = lifecycle.version_at(session, subscription, now).opens
     if not any(opens.values()):
         return {}, None
     return opens, min(coming, default=None)
