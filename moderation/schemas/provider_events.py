@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from moderation.models import State
-from moderation.schemas.base import Instant, StrictSchema, Text
+from moderation.schemas.base import Instant, StrictSchema, Text, Whole
 from moderation.schemas.plans import MAX_UNLOCKS
 
 ORDER_KINDS = ("bundle", "gift")
@@ -20,7 +20,7 @@ class ProviderEventIn(StrictSchema):
 class OrderPaidIn(StrictSchema):
     reader_id = Text(required=True, least=1, most=255)
     reference = Text(required=True, least=1, most=255)
-    unlocks = fields.Integer(required=True, strict=True, validate=validate.Range(1, MAX_UNLOCKS))
+    unlocks = Whole(required=True, validate=validate.Range(1, MAX_UNLOCKS))
     kind = fields.String(validate=validate.OneOf(ORDER_KINDS), load_default="bundle")
     expires_at = Instant(allow_none=True, load_default=None)
     site = Text(most=64, allow_none=True, load_default=None)
@@ -29,7 +29,7 @@ class OrderPaidIn(StrictSchema):
 class OrderRefundedIn(StrictSchema):
     reference = Text(required=True, least=1, most=255)
     refund_reference = Text(least=1, most=255, allow_none=True, load_default=None)
-    unlocks = fields.Integer(strict=True, allow_none=True, load_default=None, validate=validate.Range(1, MAX_UNLOCKS))
+    unlocks = Whole(allow_none=True, load_default=None, validate=validate.Range(1, MAX_UNLOCKS))
     kind = fields.String(validate=validate.OneOf(ORDER_KINDS), load_default="bundle")
     site = Text(most=64, allow_none=True, load_default=None)
 

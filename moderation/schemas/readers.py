@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields, validate
 
-from moderation.schemas.base import Instant, StrictSchema, Text
+from moderation.schemas.base import Instant, StrictSchema, Text, Whole
 from moderation.schemas.plans import MAX_UNLOCKS
 from moderation.schemas.subscriptions import SubscriptionOut
 
@@ -52,7 +52,7 @@ class UnlockPageOut(Schema):
 
 
 class GrantIn(StrictSchema):
-    unlocks = fields.Integer(required=True, strict=True, validate=validate.Range(1, MAX_UNLOCKS))
+    unlocks = Whole(required=True, validate=validate.Range(1, MAX_UNLOCKS))
     kind = fields.String(required=True, validate=validate.OneOf(GRANT_KINDS))
     reference = Text(
         least=1, most=255, allow_none=True, load_default=None,
@@ -79,8 +79,8 @@ class GrantRefundIn(StrictSchema):
         required=True, least=1, most=255,
         metadata={"description": "The refund's own name: the same one takes back once."},
     )  # fmt: skip
-    unlocks = fields.Integer(
-        strict=True, allow_none=True, load_default=None, validate=validate.Range(1, MAX_UNLOCKS),
+    unlocks = Whole(
+        allow_none=True, load_default=None, validate=validate.Range(1, MAX_UNLOCKS),
         metadata={"description": "How many of its units were paid back; null: all."},
     )  # fmt: skip
 
