@@ -70,6 +70,8 @@ DAY: tuple[tuple[str, str, Any], ...] = (
     ("GET", "/v1/readers/u-77/access?post_id=2041", None),
     ("GET", "/v1/readers/u-77/entitlement-token", None),
     ("DELETE", "/v1/readers/u-77/unlocks/2041", None),
+    ("POST", "/v1/readers/u-77/grants/refunds",
+     {"kind": "bundle", "reference": "order-991", "refund_reference": "refund-17", "unlocks": 2}),
     ("GET", "/v1/readers/u-77/ledger", None),
     ("PUT", "/v1/readers/u-77/subscription", {"plan": "monthly"}),
     ("POST", "/v1/readers/u-77/subscription/renew", {"reference": "invoice-17"}),

@@ -242,7 +242,6 @@ def tell_failed_payment(session: Session, allowance: Allowance, subscription: Su
     if subscription.failed_for == subscription.paid_until:
         return
     subscription.failed_for = subscription.paid_until
-    session.flush()
     data = facts(allowance, subscription) | {"cause": cause}
     outbox.emit(session, site_id=subscription.site_id, type="subscription.payment_failed", data=data)
 
