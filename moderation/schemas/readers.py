@@ -4,7 +4,7 @@ from marshmallow import Schema, fields, validate
 
 from moderation.schemas.base import Instant, StrictSchema, Text
 from moderation.schemas.plans import MAX_UNLOCKS
-from moderation.schemas.subscriptions import SubscriptionOut
+from moderation.schemas.subscriptions import ChangeOut, SubscriptionOut
 
 GRANT_KINDS = ("bundle", "gift", "goodwill", "refund", "import")
 
@@ -32,6 +32,7 @@ class ReaderOut(Schema):
     unlock_left = fields.Integer()
     subscription = fields.Nested(SubscriptionOut, allow_none=True)
     standing = fields.Nested(StandingOut)
+    time_zone = fields.String(metadata={"description": "The site's: days are to be told in it."})
 
 
 class UnlockIn(StrictSchema):
@@ -44,6 +45,10 @@ class UnlockOut(Schema):
     unlock_left = fields.Integer()
     unlocked_at = Instant()
     expires_at = Instant(allow_none=True)
+
+
+class UnlockChangeOut(UnlockOut, ChangeOut):
+    """The unlock after a change."""
 
 
 class UnlockPageOut(Schema):
@@ -70,6 +75,23 @@ class GrantOut(Schema):
     expires_at = Instant(allow_none=True)
     created_at = Instant()
     unlock_left = fields.Integer()
+
+
+class GrantChangeOut(GrantOut, ChangeOut):
+    """The grant, after it was given."""
+
+
+class OpenGrantOut(Schema):
+    id = fields.String(allow_none=True, metadata={"description": "Null for what time carried on just now."})
+    kind = fields.String()
+    reference = fields.String(allow_none=True)
+    unlocks_left = fields.Integer()
+    expires_at = Instant(allow_none=True)
+
+
+class OpenGrantListOut(Schema):
+    items = fields.List(fields.Nested(OpenGrantOut))
+    next_cursor = fields.String(allow_none=True)
 
 
 class LedgerItemOut(Schema):

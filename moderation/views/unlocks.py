@@ -6,8 +6,17 @@ from flask import g
 
 from moderation.db import db
 from moderation.schemas.base import PageQuery
-from moderation.schemas.readers import GrantIn, GrantOut, LedgerPageOut, UnlockIn, UnlockOut, UnlockPageOut
+from moderation.schemas.readers import (
+    GrantChangeOut,
+    GrantIn,
+    LedgerPageOut,
+    OpenGrantListOut,
+    UnlockChangeOut,
+    UnlockIn,
+    UnlockPageOut,
+)
 from moderation.services import grants, unlocks
+from moderation.views.asked import STALE, asked
 from moderation.views.blueprint import api_blueprint
 from moderation.views.paging import decode_cursor, decode_id, encode_cursor
 from moderation.views.transaction import changes
@@ -18,9 +27,11 @@ bp = api_blueprint("unlocks", prefix="/v1/readers", scope="readers", about="Post
 @bp.post("/<reader_id>/unlocks")
 @bp.arguments(UnlockIn)
 @changes
-@bp.response(201, UnlockOut)
-@bp.alt_response(200, schema=UnlockOut, description="It was open already; nothing was spent.")
+@bp.response(201, UnlockChangeOut)
+@bp.alt_response(200, schema=UnlockChangeOut, description="It was open already; nothing was spent.")
 @bp.alt_response(409, description="`no_unlocks_left`.")
+@bp.alt_response(412, description=STALE)
+@asked
 def unlock(data: dict[str, Any], reader_id: str) -> Any:
     """Spend one unlock on a post"""
     opened, new = unlocks.unlock(db.session(), g.site, reader_id, data["post_id"], actor=g.actor)
@@ -39,8 +50,10 @@ def index(query: dict[str, Any], reader_id: str) -> Any:
 
 @bp.delete("/<reader_id>/unlocks/<path:post_id>")
 @changes
-@bp.response(200, UnlockOut)
+@bp.response(200, UnlockChangeOut)
 @bp.alt_response(409, description="`state_forbids`: the site's time for it is over.")
+@bp.alt_response(412, description=STALE)
+@asked
 def refund(reader_id: str, post_id: str) -> Any:
     """Close a post again and give its unlock back, within the site's window"""
     return unlocks.refund(db.session(), g.site, reader_id, post_id, actor=g.actor)
@@ -49,12 +62,21 @@ def refund(reader_id: str, post_id: str) -> Any:
 @bp.post("/<reader_id>/grants")
 @bp.arguments(GrantIn)
 @changes
-@bp.response(201, GrantOut)
-@bp.alt_response(200, schema=GrantOut, description="This kind and reference came before; credited once.")
+@bp.response(201, GrantChangeOut)
+@bp.alt_response(200, schema=GrantChangeOut, description="This kind and reference came before; credited once.")
+@bp.alt_response(412, description=STALE)
+@asked
 def give(data: dict[str, Any], reader_id: str) -> Any:
     """Give a reader unlocks"""
     grant, new = grants.give(db.session(), g.site, reader_id, data, actor=g.actor)
     return grant, 201 if new else 200
+
+
+@bp.get("/<reader_id>/grants")
+@bp.response(200, OpenGrantListOut)
+def show_grants(reader_id: str) -> Any:
+    """The grants that still hold unlocks, the one that runs out first at the top"""
+    return {"items": grants.still_open(db.session(), g.site.id, reader_id), "next_cursor": None}
 
 
 @bp.get("/<reader_id>/ledger")
