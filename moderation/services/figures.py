@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from moderation.models import Allowance, Plan, Site, State, Subscription, Unlock, utc_now
-from moderation.services import accounts, ledger, lifecycle, lots, subscriptions
+from moderation.services import accounts, ledger, lifecycle, subscriptions
 
 # States after whose paid time a payment is awaited.
 _RENEWING = (State.TRIALING, State.ACTIVE, State.PAST_DUE)
@@ -102,8 +102,7 @@ def _terms(session: Session, site: Site) -> Any:
 
 def _account(session: Session, allowance: Allowance, now: datetime) -> list[Any]:
     subscription = lifecycle.of_allowance(session, allowance.id)
-    due = allowance.due_at is not None and allowance.due_at <= now
-    steps = lots.steps_due(ledger.open_lots(session, allowance.id), now) if due else []
+    steps = ledger.steps_due(session, allowance, now)
     entries = allowance.sequence + len(steps)
     state = [entries, allowance.unlocks_left + sum(step.unlocks for step in steps), _subscribed(subscription, now)]
     if entries or subscription:
