@@ -256,3 +256,22 @@ def test_effects_of_nothing_are_none():
     same = figures.Figures(2, None, None, None, None)
 
     assert figures.effects_of(same, same, START) == []
+
+
+def test_every_change_of_an_account_can_be_asked_about(app):
+    changing = {
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.split(".")[0] in ("unlocks", "subscriptions") and rule.methods & {"POST", "PUT", "DELETE"}
+    }
+    assert len(changing) >= 9
+
+    assert {endpoint for endpoint in changing if not goes_through_asked(app.view_functions[endpoint])} == set()
+
+
+def goes_through_asked(view):
+    while view is not None:
+        if view.__code__.co_filename.endswith("views/asked.py"):
+            return True
+        view = getattr(view, "__wrapped__", None)
+    return False

@@ -5,7 +5,7 @@ import re
 import pytest
 import time_machine
 
-from moderation.views.demo import asking
+from moderation.views.demo import asking, pages
 from tests.engagement import START, at, configure, done, travel
 from tests.newspaper import LOCKED
 
@@ -143,3 +143,29 @@ class TestTheTruth:
 
         assert ana.page.count('<td class="num">+1</td>') == 200
         assert "A welcome gift" not in ana.words
+
+
+class TestFreePosts:
+    @pytest.mark.parametrize(
+        ("answered", "said"),
+        [
+            ({"meter_left": 2}, "2 free posts left this month."),
+            ({"meter_left": 1}, "1 free post left this month."),
+            (
+                {"because": "meter", "allowed": True, "meter_left": 0},
+                "This is one of your free posts. 0 free posts left this month.",
+            ),
+        ],
+    )
+    def test_are_told_where_the_api_counts_them(self, ana, monkeypatch, answered, said):
+        access = {"allowed": False, "because": "none", "unlock_left": 3, "until": None} | answered
+        monkeypatch.setattr(pages, "_access", lambda _: access)
+
+        ana.get(f"/posts/{LOCKED}")
+
+        assert said in ana.words
+
+    def test_are_not_spoken_of_where_there_are_none(self, ana):
+        ana.get(f"/posts/{LOCKED}")
+
+        assert "free post" not in ana.words
