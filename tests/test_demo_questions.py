@@ -102,6 +102,17 @@ class TestTheTruth:
 
         assert "Your free days are not followed by a payment: nothing is charged." in ana.words
 
+    def test_free_days_are_promised_once(self, ana):
+        ana.get("/account/plans/all-access")
+        first = ana.words
+        answer(ana, "/account/plans/reader")
+        ana.get("/account/plans/all-access")
+
+        assert "It is free until" in first
+        assert "there are none this time" not in first
+        assert "Free days are for a first subscription, so there are none this time." in ana.words
+        assert "It is free until" not in ana.words
+
     def test_ending_it_now_says_what_is_lost(self, ana):
         with travel():
             ana.get("/account/plans/reader")
