@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 PORT ?=
+SEED ?= 1
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ "$$n" -gt 4 ] && echo 4 || echo "$$n")
 export PIP_NO_INPUT := 1
 unexport PYTHONDONTWRITEBYTECODE
@@ -14,7 +15,7 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 # At once and on every core, but without the libraries' own tests; then no start has to do it.
 COMPILE := $(BIN)/python -m compileall -q -q -j 0 -x '/tests?/|/playwright/driver/'
 
-.PHONY: help run setup test test-postgresql lint docs format lock migration clean
+.PHONY: help run setup test test-postgresql fuzz lint-api lint docs format lock migration clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-18s %s\n' "$$name" "$$text"; done
@@ -32,8 +33,11 @@ test: $(VENV)/.dev ## the whole test suite
 test-postgresql: $(VENV)/.dev ## the HTTP tests on a PostgreSQL that is started for them
 	@$(BIN)/python tests/postgresql.py
 
+fuzz: $(VENV)/.dev ## twenty thousand requests made by Schemathesis; SEED=2 makes others
+	@FUZZ_EXAMPLES=150 FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -q tests/openapi/test_schemathesis.py
+
 docs: $(VENV)/.dev ## write the tables of settings, commands and routes anew
-	@$(BIN)/python docs/tables.py
+	@$(BIN)/python docs/tables.py && $(BIN)/python -m docs.examples
 
 lint: $(VENV)/.dev ## style, types, the floors of the house and the Dockerfile
 	$(BIN)/ruff check .
@@ -41,6 +45,12 @@ lint: $(VENV)/.dev ## style, types, the floors of the house and the Dockerfile
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@test ! -x $(BIN)/hadolint || { echo $(BIN)/hadolint Dockerfile; $(BIN)/hadolint Dockerfile; }
+
+# Its version stands here: npm has no lock file that names no registry.
+REDOCLY := @redocly/cli@2.77.0
+lint-api: $(VENV)/.runtime ## the OpenAPI document under Redocly's rules (needs npm)
+	@folder=$$(mktemp -d) && $(BIN)/python docs/openapi.py >"$$folder/openapi.json" && \
+	npm exec --yes --package=$(REDOCLY) -- redocly lint "$$folder/openapi.json" && rm -r "$$folder"
 
 format: $(VENV)/.dev ## rewrite the code in the house's style
 	$(BIN)/ruff format .

@@ -5,24 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, g, request
-from flask_smorest import Api
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from moderation import __version__, config, db, http_errors, scoring
-from moderation.schemas.problem import ProblemOut
+from moderation import __version__, config, db, http_errors, rate_limits, scoring
+from moderation.openapi import ProblemApi
 from moderation.strict_json import StrictJson
 from moderation.views import API, PAGES, docs
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
-
-
-class ProblemApi(Api):  # type: ignore[misc]  # flask-smorest has no type hints
-    """flask-smorest without its own error handlers: ``http_errors`` is the only place for them."""
-
-    ERROR_SCHEMA = ProblemOut
-
-    def _register_error_handlers(self) -> None:
-        return
 
 
 def create_app(overrides: dict[str, Any] | None = None) -> Flask:
@@ -47,6 +37,7 @@ def create_app(overrides: dict[str, Any] | None = None) -> Flask:
     app.extensions["schema_head"] = config.schema_head(MIGRATIONS)
     http_errors.init_app(app)
     scoring.init_app(app, settings)
+    rate_limits.init_app(app)
     api = ProblemApi(app)
     for blueprint in API:
         api.register_blueprint(blueprint)

@@ -15,7 +15,9 @@ _KEYS, _SITES = table_of(ApiKey), table_of(Site)
 # Rows, not objects: asked on every request, and read only.
 _KEY = sa.select(_KEYS).where(_KEYS.c.sha256 == sa.bindparam("digest"), _KEYS.c.door == sa.bindparam("door"))
 _SITE = sa.select(_SITES).where(_SITES.c.id == sa.bindparam("id"))
-_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+# Blueprint: the scope that it asks for, and whether its POSTs only read.
+SCOPE_OF: dict[str, tuple[str, bool]] = {}
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 LONGEST_ID = 255
 
 
@@ -29,7 +31,7 @@ def require_scope(blueprint: Blueprint, scope: str, *, reads: bool = False) -> N
             raise NotFound(f"No id holds a NUL or more than {LONGEST_ID} characters.")
         mark_reading(True)
         g.api_key, g.site = find(_token())
-        if not (reads or request.method in _SAFE_METHODS):
+        if not (reads or request.method in SAFE_METHODS):
             # What only read ends here: the lock for writing is taken when the first change is made.
             db.session.rollback()
             mark_reading(False)
@@ -37,6 +39,7 @@ def require_scope(blueprint: Blueprint, scope: str, *, reads: bool = False) -> N
         if scope not in g.api_key.scopes:
             raise Forbidden(f"This key lacks the scope “{scope}”.", needed=scope)
 
+    SCOPE_OF[blueprint.name] = (scope, reads)
     blueprint.before_request(check)
 
 

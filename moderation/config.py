@@ -77,6 +77,8 @@ SETTINGS = (
     Setting("ENCODER_BUDGET_MS", 500, _whole(0, 60_000),
             "How long a request may ask the encoder, in milliseconds; the linear tier answers what is left. 0: never."),
     Setting("MAX_BODY_BYTES", 4_194_304, _whole(1_024, 67_108_864), "Largest request body, in bytes."),
+    Setting("RATE_LIMIT", 60_000, _whole(0, 10_000_000),
+            "Calls a minute that one key may make at one worker process; 0: no limit."),
     Setting("DATABASE_WAIT_MS", 5_000, _whole(1, 60_000),
             "How long a request waits for a locked database before 503, in milliseconds."),
     Setting("IDEMPOTENCY_HOURS", 72, _whole(24, 720), "How long a stored answer is replayed, in hours."),

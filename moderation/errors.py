@@ -117,6 +117,13 @@ class IdempotencyKeyReused(ReplydeskError):  # noqa: N818 -- as above
     title = "The Idempotency-Key was used for another request"
 
 
+class RateLimited(ReplydeskError):  # noqa: N818 -- as above
+    """Too many requests; ``retry_after`` is in seconds."""
+
+    code = "rate_limited"
+    title = "Too many requests"
+
+
 class NotReady(ReplydeskError):  # noqa: N818 -- as above
     code = "not_ready"
     title = "The service cannot do this just now"

@@ -30,6 +30,7 @@ STATUS: Mapping[type[errors.ReplydeskError], int] = {
     errors.Invalid: 422,
     errors.IdempotencyKeyReused: 422,
     errors.PreconditionRequired: 428,
+    errors.RateLimited: 429,
     errors.NotReady: 503,
 }
 # Answers of the framework, by status; anything else of it keeps the status' own phrase.
@@ -72,6 +73,8 @@ def of_domain(error: errors.ReplydeskError) -> Response:
     response = problem(STATUS[type(error)], error.code, error.title, error.detail, **error.extra)
     if isinstance(error, errors.StaleVersion):
         _show_tag(response, error)
+    if isinstance(error, errors.RateLimited):
+        response.headers["Retry-After"] = str(error.extra["retry_after"])
     return response
 
 

@@ -244,7 +244,7 @@ def test_a_rejection_has_a_statement_and_can_be_appealed_by_its_author_once(clie
 
     assert statement["automated_decision"] is True
     assert statement["facts"] == ["Toxicity 0.95 is above the site's reject line 0.90."]
-    assert (first.status_code, second.status_code, stranger.status_code) == (201, 200, 422)
+    assert (first.status_code, second.status_code, stranger.status_code) == (201, 200, 409)
 
 
 def test_a_published_comment_has_no_statement(client):

@@ -1,8 +1,9 @@
 """What all schemas share: strictness and the text field that refuses what no database should see."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 from webargs.flaskparser import FlaskParser
@@ -10,6 +11,8 @@ from webargs.flaskparser import FlaskParser
 from moderation.errors import Invalid, Malformed
 
 MAX_COMBINING_RUN = 30
+# How JSON Schema says it; half a surrogate pair cannot be said there.
+NO_NUL = "^[^\\u0000]*$"
 HOSTILE = re.compile(r"[\x00\ud800-\udfff]")
 # Thai, Hebrew or Vietnamese stack four marks at the most; hundreds are an attack on the page.
 _MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
@@ -18,6 +21,9 @@ _STACKED = re.compile(f"[{_MARKS}]{{{MAX_COMBINING_RUN + 1}}}")
 
 class StrictSchema(Schema):
     """A schema for what comes in: a key that it does not know is refused by name."""
+
+    # What JSON Schema can say of rules across fields, beside what is made from the fields.
+    json_schema: ClassVar[Mapping[str, Any]] = {}
 
     class Meta:
         unknown = RAISE
@@ -30,7 +36,8 @@ class Text(fields.String):
     """A string without NUL, lone surrogates and stacks of combining marks; ``most`` in code points."""
 
     def __init__(self, *, least: int = 0, most: int, **kwargs: Any) -> None:
-        super().__init__(validate=validate.Length(least, most), **kwargs)
+        metadata = {"pattern": NO_NUL} | (kwargs.pop("metadata", None) or {})
+        super().__init__(validate=validate.Length(least, most), metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
@@ -39,6 +46,26 @@ class Text(fields.String):
         if _STACKED.search(text):
             raise ValidationError(f"Holds more than {MAX_COMBINING_RUN} combining marks in a row.")
         return text
+
+
+class YesNo(fields.Boolean):
+    """``true`` or ``false``, and neither 1 nor "yes"."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class Whole(fields.Integer):
+    """A whole number, and as in JSON Schema 5.0 is one, too; a string is none."""
+
+    def _validated(self, value: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
 
 
 class Instant(fields.AwareDateTime):

@@ -1,12 +1,13 @@
 """Comments, as sites send and read them."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from moderation.policy import DECISION_REASONS, Status
-from moderation.schemas.base import Instant, PageQuery, StrictSchema, Text
+from moderation.schemas.base import Instant, PageQuery, StrictSchema, Text, YesNo
 
 MAX_TEXT = 50_000
 MAX_TEXTS = 1_000
@@ -36,6 +37,11 @@ class ReaderIn(StrictSchema):
     user_agent = Text(most=1_000)
     roles = fields.List(Text(least=1, most=50), validate=validate.Length(max=20))
 
+    # Neither an id nor a name is what is refused. As ``not``, because generators of clients make classes of ``anyOf``.
+    json_schema: ClassVar[Mapping[str, Any]] = {
+        "not": {"properties": {"id": {"type": "null"}, "name": {"maxLength": 0}}}
+    }
+
     @validates_schema
     def _has_id_or_name(self, data: dict[str, Any], **_: Any) -> None:
         if not data.get("id") and not data.get("name"):
@@ -43,7 +49,7 @@ class ReaderIn(StrictSchema):
 
 
 class SignalsIn(StrictSchema):
-    honeypot_filled = fields.Boolean(truthy={True}, falsy={False})
+    honeypot_filled = YesNo()
     seconds_to_submit = fields.Float(validate=validate.Range(0, 1e9))
 
 
@@ -59,20 +65,29 @@ class CommentIn(StrictSchema):
 
 class BatchIn(StrictSchema):
     # Each item is checked by itself: one bad one fails alone.
-    items = fields.List(fields.Raw(), required=True, validate=validate.Length(1, MAX_TEXTS))
+    items = fields.List(fields.Raw(allow_none=True), required=True, validate=validate.Length(1, MAX_TEXTS))
 
 
 class EditIn(StrictSchema):
     text = Text(required=True, least=1, most=MAX_TEXT)
 
 
+_KNOWN_READER: Mapping[str, Any] = {
+    "properties": {"reader": {"required": ["id"], "properties": {"id": {"type": "string"}}}}
+}
+
+
 class FlagIn(StrictSchema):
+    json_schema: ClassVar[Mapping[str, Any]] = _KNOWN_READER
+
     reader = fields.Nested(ReaderIn, required=True)
     reason = fields.String(required=True, validate=validate.OneOf(DECISION_REASONS))
     note = Text(most=1_000, load_default="")
 
 
 class AppealIn(StrictSchema):
+    json_schema: ClassVar[Mapping[str, Any]] = _KNOWN_READER
+
     reader = fields.Nested(ReaderIn, required=True)
     text = Text(most=2_000, load_default="")
 
@@ -81,6 +96,11 @@ class DecisionIn(StrictSchema):
     status = fields.Enum(Status, by_value=True, required=True)
     reason = fields.String(validate=validate.OneOf(DECISION_REASONS), load_default=None, allow_none=True)
     note = Text(most=1_000, load_default="")
+
+    json_schema: ClassVar[Mapping[str, Any]] = {
+        "properties": {"status": {"enum": ["published", "rejected"]}},
+        "not": {"properties": {"status": {"const": "rejected"}, "reason": {"type": "null"}}},
+    }
 
     @validates_schema
     def _rejection_needs_a_reason(self, data: dict[str, Any], **_: Any) -> None:
@@ -217,8 +237,8 @@ class StatementOut(Schema):
 
 class ScoreIn(StrictSchema):
     texts = fields.List(Text(least=0, most=MAX_TEXT), required=True, validate=validate.Length(1, MAX_TEXTS))
-    explain = fields.Boolean(load_default=False, truthy={True}, falsy={False})
-    decide = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    explain = YesNo(load_default=False)
+    decide = YesNo(load_default=False)
 
 
 class SpanOut(Schema):

@@ -1,16 +1,21 @@
 """Plans, as sites send and read them."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from moderation.schemas.base import StrictSchema, Text
+from moderation.schemas.base import StrictSchema, Text, Whole, YesNo
 
 MAX_UNLOCKS = 1_000_000
 # Ten years: far enough for every plan, near enough for every calendar.
 MAX_DAYS = 3_660
 MONTH = "month"
 _NAMES = fields.List(Text(least=1, most=100), validate=validate.Length(max=200))
+PERIOD: Mapping[str, Any] = {
+    "anyOf": [{"const": MONTH}, {"type": "integer", "minimum": 1, "maximum": MAX_DAYS}, {"type": "null"}],
+    "description": "“month” (a calendar month), a number of days, or null for a plan without end.",
+}
 _DAYS = validate.Range(0, MAX_DAYS)
 
 
@@ -18,6 +23,7 @@ class Period(fields.Field[str | int]):
     """``month``, a number of days, or null for a plan without end."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str | int:  # noqa: ARG002 -- marshmallow's signature
+        value = int(value) if isinstance(value, float) and value.is_integer() else value
         days = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_DAYS
         if value != MONTH and not days:
             raise ValidationError(f"Must be “{MONTH}”, a number of days from 1 to {MAX_DAYS:,}, or null.")
@@ -26,9 +32,17 @@ class Period(fields.Field[str | int]):
 
 
 class OpensIn(StrictSchema):
-    all = fields.Boolean(truthy={True}, falsy={False})
+    all = YesNo()
     sections = _NAMES
     tags = _NAMES
+
+    json_schema: ClassVar[Mapping[str, Any]] = {
+        "not": {
+            "properties": {"all": {"const": True}},
+            "required": ["all"],
+            "anyOf": [{"properties": {name: {"minItems": 1}}, "required": [name]} for name in ("sections", "tags")],
+        }
+    }
 
     @validates_schema
     def _is_all_or_some(self, data: dict[str, Any], **_: Any) -> None:
@@ -37,12 +51,13 @@ class OpensIn(StrictSchema):
 
 
 class PlanIn(StrictSchema):
+    json_schema: ClassVar[Mapping[str, Any]] = {"properties": {"period": PERIOD}}
     name = Text(least=1, most=100, metadata={"description": "May come back as it was read; the address counts."})
-    unlocks = fields.Integer(strict=True, validate=validate.Range(0, MAX_UNLOCKS), load_default=0)
+    unlocks = Whole(validate=validate.Range(0, MAX_UNLOCKS), load_default=0)
     period = Period(required=True, allow_none=True)
-    rollover_cap = fields.Integer(strict=True, validate=validate.Range(0, MAX_UNLOCKS), load_default=0)
-    trial_days = fields.Integer(strict=True, validate=_DAYS, load_default=0)
-    grace_days = fields.Integer(strict=True, validate=_DAYS, load_default=0)
+    rollover_cap = Whole(validate=validate.Range(0, MAX_UNLOCKS), load_default=0)
+    trial_days = Whole(validate=_DAYS, load_default=0)
+    grace_days = Whole(validate=_DAYS, load_default=0)
     opens = fields.Nested(OpensIn, allow_none=True, load_default=None)
 
 

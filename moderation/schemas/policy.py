@@ -1,12 +1,12 @@
 """A site's policy, as it is read and written."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from moderation.policy import LABELS, RULES, Action
-from moderation.schemas.base import StrictSchema, Text
+from moderation.schemas.base import StrictSchema, Text, YesNo
 
 MOST_WORDS = 2_000
 MOST_CHARACTERS = 200
@@ -25,7 +25,7 @@ class ThresholdIn(StrictSchema):
 class RuleIn(StrictSchema):
     rule = fields.String(required=True, validate=validate.OneOf(list(RULES)))
     action = fields.String(required=True, validate=validate.OneOf([action.value for action in Action]))
-    enabled = fields.Boolean(load_default=True, truthy={True}, falsy={False})
+    enabled = YesNo(load_default=True)
     params = fields.Dict(keys=fields.String(), load_default=dict)
 
     @validates_schema
@@ -40,6 +40,8 @@ class RuleIn(StrictSchema):
 
 
 class PolicyIn(StrictSchema):
+    json_schema: ClassVar[Mapping[str, Any]] = {"properties": {"thresholds": {"propertyNames": {"enum": list(LABELS)}}}}
+
     thresholds = fields.Dict(
         keys=fields.String(validate=validate.OneOf(LABELS)), values=fields.Nested(ThresholdIn), required=True
     )

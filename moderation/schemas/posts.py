@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields, validate
 
-from moderation.schemas.base import StrictSchema, Text
+from moderation.schemas.base import StrictSchema, Text, YesNo
 
 MODES = ("open", "premoderated", "closed")
 
@@ -13,7 +13,7 @@ class PostSettingsIn(StrictSchema):
     id = Text(least=1, most=255)
     title = Text(most=500)
     url = Text(most=2_000)
-    free = fields.Boolean(truthy={True}, falsy={False})
+    free = YesNo()
     comments = fields.String(validate=validate.OneOf(MODES))
     section = Text(most=100)
     tags = fields.List(Text(least=1, most=100), validate=validate.Length(max=50))

@@ -1,6 +1,6 @@
 """The one shape of errors (RFC 9457)."""
 
-from marshmallow import Schema, fields
+from marshmallow import INCLUDE, Schema, fields
 
 
 class FieldErrorOut(Schema):
@@ -10,6 +10,9 @@ class FieldErrorOut(Schema):
 
 
 class ProblemOut(Schema):
+    class Meta:
+        unknown = INCLUDE  # extension members, RFC 9457 section 3.2
+
     type = fields.Url()
     title = fields.String()
     status = fields.Integer()

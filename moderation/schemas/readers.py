@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields, validate
 
-from moderation.schemas.base import Instant, StrictSchema, Text
+from moderation.schemas.base import Instant, StrictSchema, Text, Whole
 from moderation.schemas.plans import MAX_UNLOCKS
 from moderation.schemas.subscriptions import ChangeOut, SubscriptionOut
 
@@ -57,7 +57,7 @@ class UnlockPageOut(Schema):
 
 
 class GrantIn(StrictSchema):
-    unlocks = fields.Integer(required=True, strict=True, validate=validate.Range(1, MAX_UNLOCKS))
+    unlocks = Whole(required=True, validate=validate.Range(1, MAX_UNLOCKS))
     kind = fields.String(required=True, validate=validate.OneOf(GRANT_KINDS))
     reference = Text(
         least=1, most=255, allow_none=True, load_default=None,

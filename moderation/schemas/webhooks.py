@@ -10,7 +10,7 @@ _TYPE = validate.OneOf(EVENT_TYPES, error="Must be an event type that Replydesk 
 
 
 class EndpointIn(StrictSchema):
-    url = Text(required=True, least=1, most=2_000, metadata={"format": "uri"})
+    url = Text(required=True, least=1, most=2_000, metadata={"format": "uri", "pattern": "^https?://[^#\\s]+$"})
     event_types = fields.List(
         fields.String(validate=validate.OneOf([*EVENT_TYPES, EVERY_TYPE])),
         load_default=lambda: [EVERY_TYPE],

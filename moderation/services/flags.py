@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from moderation.errors import Invalid, StateForbids
+from moderation.errors import Conflict, Invalid, StateForbids
 from moderation.models import Appeal, Comment, Decision, Flag, Site
 from moderation.policy import Status
 from moderation.services import audit, intake, outbox
@@ -41,7 +41,7 @@ def appeal(
     if comment.status is not Status.REJECTED:
         raise StateForbids("Only a rejected comment can be appealed.", state=comment.status)
     if comment.reader_id is None or data["reader"].get("id") != comment.reader_id:
-        raise Invalid.field("reader/id", "Only its author can appeal.")
+        raise Conflict("Only its author can appeal.")
     last = sa.select(Decision.id).where(Decision.comment_id == comment.id).order_by(Decision.comment_version.desc())
     decision_id = session.scalars(last.limit(1)).one()
     known = session.scalar(sa.select(Appeal).where(Appeal.decision_id == decision_id))

@@ -14,8 +14,6 @@ from moderation.services.figures import Figures
 from moderation.views.paging import if_match_names
 from moderation.views.transaction import is_dry_run
 
-STALE = "`stale_version`: the account is no longer as `If-Match` says; `current` says how it is."
-
 
 def asked(view: Callable[..., Any]) -> Callable[..., Any]:
     """Honour ``If-Match`` on a reader's account, and let a dry run tell the figures before and after.

@@ -2,11 +2,16 @@
 
 from typing import Any
 
+from flask import current_app, request
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema
 
-from moderation.auth import require_scope
+from moderation import rate_limits
+from moderation.auth import SAFE_METHODS, require_scope
+from moderation.errors import Invalid
 from moderation.schemas.base import BodyParser
+
+DRY_RUN = "dry_run"
 
 
 class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no type hints
@@ -14,11 +19,42 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no
 
     def arguments(self, schema: type[Schema], **kwargs: Any) -> Any:
         """As flask-smorest's, with one schema object for all requests: making one costs more than loading."""
-        return super().arguments(schema(), **kwargs)
+        decorate = super().arguments(schema(), **kwargs)
+        if kwargs.get("location") != "query":
+            return decorate
+        names = frozenset(schema().fields)
+
+        def mark(view: Any) -> Any:
+            loading = decorate(view)
+            # Copied to whatever wraps it further.
+            loading.query_names = names
+            return loading
+
+        return mark
 
 
 def api_blueprint(name: str, *, prefix: str, scope: str, about: str, reads: bool = False) -> Blueprint:
     """Make a blueprint whose every route asks for a key with ``scope``."""
     blueprint = Blueprint(name, name, url_prefix=prefix, description=about)
     require_scope(blueprint, scope, reads=reads)
+    rate_limits.limit(blueprint)
+    blueprint.before_request(_refuse_unknown_parameters if reads else _refuse_unknown_parameters_of_changes)
     return blueprint
+
+
+def _refuse_unknown_parameters() -> None:
+    _refuse_others(frozenset())
+
+
+def _refuse_unknown_parameters_of_changes() -> None:
+    # A misspelt dry_run would do what it was meant to try.
+    _refuse_others(frozenset() if request.method in SAFE_METHODS else frozenset({DRY_RUN}))
+
+
+def _refuse_others(shared: frozenset[str]) -> None:
+    if not request.args or request.endpoint is None:
+        return
+    known = shared | getattr(current_app.view_functions[request.endpoint], "query_names", frozenset())
+    unknown = [name for name in request.args if name not in known]
+    if unknown:
+        raise Invalid([{"parameter": name[:100], "detail": "Unknown parameter."} for name in unknown])

@@ -28,7 +28,7 @@ from moderation.schemas.comments import (
 from moderation.services import comments, flags, history, intake, policies
 from moderation.services.comments import Scored
 from moderation.views.blueprint import api_blueprint
-from moderation.views.paging import check_if_match, decode_id, encode_cursor, entity_tag
+from moderation.views.paging import IF_MATCH, check_if_match, decode_id, encode_cursor, entity_tag
 from moderation.views.transaction import before_writing, changes
 
 bp = api_blueprint("comments", prefix="/v1/comments", scope="comments", about="Readers' replies.")
@@ -126,6 +126,7 @@ def show(id: str) -> Any:
 
 
 @bp.put("/<id>")
+@bp.doc(parameters=[IF_MATCH])
 @bp.arguments(EditIn)
 @before_writing(lambda data: scoring.current().score([data["text"]]))
 @changes
@@ -141,6 +142,7 @@ def edit(data: dict[str, Any], id: str, prepared: list[Scored]) -> Any:
 
 
 @bp.delete("/<id>")
+@bp.doc(parameters=[IF_MATCH])
 @changes
 @bp.response(204)
 def remove(id: str) -> None:

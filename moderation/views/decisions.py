@@ -9,12 +9,14 @@ from moderation.schemas.comments import CommentOut, DecisionIn
 from moderation.services import comments
 from moderation.views.blueprint import api_blueprint
 from moderation.views.comments import find, tagged
+from moderation.views.paging import IF_MATCH_REQUIRED
 from moderation.views.transaction import changes
 
 bp = api_blueprint("decisions", prefix="/v1/comments", scope="review", about="People's decisions.")
 
 
 @bp.post("/<id>/decisions")
+@bp.doc(parameters=[IF_MATCH_REQUIRED])
 @bp.arguments(DecisionIn)
 @changes
 @bp.response(201, CommentOut)

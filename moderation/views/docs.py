@@ -17,9 +17,11 @@ OPENAPI = {
     "OPENAPI_JSON_PATH": "openapi.json",
     "API_SPEC_OPTIONS": {
         "info": {
+            "contact": {"name": "The Replydesk project"},
+            "license": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
             "description": "Readers' replies, scored and decided; unlocks, subscriptions and access. A key belongs to"
             " one site and sees nothing of another. Unknown keys in a body are refused by name; every POST takes an"
-            " `Idempotency-Key`; changes take `?dry_run=true`; errors are problem documents (RFC 9457)."
+            " `Idempotency-Key`; changes take `?dry_run=true`; errors are problem documents (RFC 9457).",
         },
         "components": {
             "securitySchemes": {"siteKey": {"type": "http", "scheme": "bearer", "description": "A site key: `rdk_...`"}}

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from flask import request
@@ -10,6 +11,16 @@ from flask import request
 from moderation.errors import CursorInvalid, PreconditionRequired, StaleVersion
 from moderation.schemas.base import HOSTILE
 
+# How the document says it: of what must be sent, and of what may be.
+IF_MATCH: Mapping[str, Any] = {
+    "in": "header",
+    "name": "If-Match",
+    "required": False,
+    "description": "The ETag that you saw: the change is refused (412) if it is another one by now.",
+    "schema": {"type": "string"},
+    "example": '"v7"',
+}
+IF_MATCH_REQUIRED: Mapping[str, Any] = {**IF_MATCH, "required": True}
 LARGEST = 2**63 - 1
 
 

@@ -8,7 +8,7 @@ from moderation.db import db
 from moderation.schemas.policy import PolicyIn, PolicyOut
 from moderation.services import policies
 from moderation.views.blueprint import api_blueprint
-from moderation.views.paging import check_if_match, entity_tag
+from moderation.views.paging import IF_MATCH, check_if_match, entity_tag
 from moderation.views.transaction import changes
 
 bp = api_blueprint("policy", prefix="/v1/policy", scope="admin", about="Thresholds and rules.")
@@ -23,6 +23,7 @@ def show() -> Any:
 
 
 @bp.put("")
+@bp.doc(parameters=[IF_MATCH])
 @bp.arguments(PolicyIn)
 @changes
 @bp.response(200, PolicyOut)

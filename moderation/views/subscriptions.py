@@ -14,8 +14,9 @@ from moderation.schemas.subscriptions import (
     TransitionListOut,
 )
 from moderation.services import subscriptions
-from moderation.views.asked import STALE, asked, tag_of
+from moderation.views.asked import asked, tag_of
 from moderation.views.blueprint import api_blueprint
+from moderation.views.paging import IF_MATCH
 from moderation.views.transaction import changes
 
 bp = api_blueprint("subscriptions", prefix="/v1/readers", scope="readers", about="Readers' subscriptions.")
@@ -36,7 +37,7 @@ def show(reader_id: str) -> Any:
 @bp.response(200, SubscriptionChangeOut)
 @bp.alt_response(201, schema=SubscriptionChangeOut, description="A new subscription began.")
 @bp.alt_response(409, description=FORBIDS)
-@bp.alt_response(412, description=STALE)
+@bp.doc(parameters=[IF_MATCH])
 @asked
 def start(data: dict[str, Any], reader_id: str) -> Any:
     """Begin a subscription; while an ending one has paid time left, the new period follows it"""
@@ -50,7 +51,7 @@ def start(data: dict[str, Any], reader_id: str) -> Any:
 @bp.response(201, SubscriptionChangeOut)
 @bp.alt_response(200, schema=SubscriptionChangeOut, description="This reference was counted before.")
 @bp.alt_response(409, description=FORBIDS)
-@bp.alt_response(412, description=STALE)
+@bp.doc(parameters=[IF_MATCH])
 @asked
 def renew(data: dict[str, Any], reader_id: str) -> Any:
     """Add one period that was paid"""
@@ -63,7 +64,7 @@ def renew(data: dict[str, Any], reader_id: str) -> Any:
 @changes
 @bp.response(200, SubscriptionChangeOut)
 @bp.alt_response(409, description=FORBIDS)
-@bp.alt_response(412, description=STALE)
+@bp.doc(parameters=[IF_MATCH])
 @asked
 def cancel(data: dict[str, Any], reader_id: str) -> Any:
     """Cancel at the end of the paid period, or now"""
@@ -74,7 +75,7 @@ def cancel(data: dict[str, Any], reader_id: str) -> Any:
 @changes
 @bp.response(200, SubscriptionChangeOut)
 @bp.alt_response(409, description=FORBIDS)
-@bp.alt_response(412, description=STALE)
+@bp.doc(parameters=[IF_MATCH])
 @asked
 def resume(reader_id: str) -> Any:
     """Take a cancellation or a pause back, while paid time is left"""
@@ -85,7 +86,7 @@ def resume(reader_id: str) -> Any:
 @changes
 @bp.response(200, SubscriptionChangeOut)
 @bp.alt_response(409, description=FORBIDS)
-@bp.alt_response(412, description=STALE)
+@bp.doc(parameters=[IF_MATCH])
 @asked
 def pause(reader_id: str) -> Any:
     """Await no renewal for now; paid time goes on to its end"""
@@ -97,7 +98,7 @@ def pause(reader_id: str) -> Any:
 @changes
 @bp.response(200, SubscriptionChangeOut)
 @bp.alt_response(409, description=FORBIDS)
-@bp.alt_response(412, description=STALE)
+@bp.doc(parameters=[IF_MATCH])
 @asked
 def change(data: dict[str, Any], reader_id: str) -> Any:
     """Go over to another plan now; paid time stays"""

@@ -11,12 +11,6 @@ from moderation.db import db, reading
 from moderation.errors import Invalid
 
 Work = Callable[..., Any]
-DRY_RUN = {
-    "in": "query",
-    "name": "dry_run",
-    "schema": {"type": "boolean", "default": False},
-    "description": "Answer what would happen and change nothing.",
-}
 _DRY = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -31,7 +25,8 @@ def changes(view: Callable[..., Response]) -> Callable[..., Response]:
     def wrapper(*args: Any, **kwargs: Any) -> Response:
         session = db.session()
         dry = is_dry_run()
-        key = None if dry or request.method != "POST" else idempotency.key_of_request()
+        key = idempotency.key_of_request() if request.method == "POST" else None
+        key = None if dry else key
         replayed = idempotency.find(session, key) if key else None
         if replayed is not None:
             return replayed

@@ -16,9 +16,9 @@ from moderation.schemas.readers import (
     UnlockPageOut,
 )
 from moderation.services import grants, unlocks
-from moderation.views.asked import STALE, asked
+from moderation.views.asked import asked
 from moderation.views.blueprint import api_blueprint
-from moderation.views.paging import decode_cursor, decode_id, encode_cursor
+from moderation.views.paging import IF_MATCH, decode_cursor, decode_id, encode_cursor
 from moderation.views.transaction import changes
 
 bp = api_blueprint("unlocks", prefix="/v1/readers", scope="readers", about="Posts opened one by one.")
@@ -30,7 +30,7 @@ bp = api_blueprint("unlocks", prefix="/v1/readers", scope="readers", about="Post
 @bp.response(201, UnlockChangeOut)
 @bp.alt_response(200, schema=UnlockChangeOut, description="It was open already; nothing was spent.")
 @bp.alt_response(409, description="`no_unlocks_left`.")
-@bp.alt_response(412, description=STALE)
+@bp.doc(parameters=[IF_MATCH])
 @asked
 def unlock(data: dict[str, Any], reader_id: str) -> Any:
     """Spend one unlock on a post"""
@@ -52,7 +52,7 @@ def index(query: dict[str, Any], reader_id: str) -> Any:
 @changes
 @bp.response(200, UnlockChangeOut)
 @bp.alt_response(409, description="`state_forbids`: the site's time for it is over.")
-@bp.alt_response(412, description=STALE)
+@bp.doc(parameters=[IF_MATCH])
 @asked
 def refund(reader_id: str, post_id: str) -> Any:
     """Close a post again and give its unlock back, within the site's window"""
@@ -64,7 +64,7 @@ def refund(reader_id: str, post_id: str) -> Any:
 @changes
 @bp.response(201, GrantChangeOut)
 @bp.alt_response(200, schema=GrantChangeOut, description="This kind and reference came before; credited once.")
-@bp.alt_response(412, description=STALE)
+@bp.doc(parameters=[IF_MATCH])
 @asked
 def give(data: dict[str, Any], reader_id: str) -> Any:
     """Give a reader unlocks"""
