@@ -112,10 +112,14 @@ class ClaimedByOther(Conflict):
 
 
 class StaleVersion(ReplydeskError):  # noqa: N818 -- as above
-    """``If-Match`` names an older version; ``current`` tells what it is now."""
+    """``If-Match`` names an older version; ``current`` tells what it is now, ``tag`` its ETag if that is no version."""
 
     code = "stale_version"
     title = "It has changed since you saw it"
+
+    def __init__(self, detail: str, *, tag: str = "", **extra: Any) -> None:
+        super().__init__(detail, **extra)
+        self.tag = tag
 
 
 class PreconditionRequired(ReplydeskError):  # noqa: N818 -- as above

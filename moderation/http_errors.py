@@ -75,11 +75,18 @@ def problem(status: int, code: str, title: str, detail: str, **extra: Any) -> Re
 
 def of_domain(error: errors.ReplydeskError) -> Response:
     response = problem(STATUS[type(error)], error.code, error.title, error.detail, **error.extra)
-    if isinstance(error, errors.StaleVersion) and "version" in error.extra.get("current", {}):
-        response.headers["ETag"] = f'"v{error.extra["current"]["version"]}"'
+    if isinstance(error, errors.StaleVersion):
+        _show_tag(response, error)
     if isinstance(error, errors.RateLimited):
         response.headers["Retry-After"] = str(error.extra["retry_after"])
     return response
+
+
+def _show_tag(response: Response, error: errors.StaleVersion) -> None:
+    version = error.extra.get("current", {}).get("version")
+    tag = error.tag or (f'"v{version}"' if version is not None else "")
+    if tag:
+        response.headers["ETag"] = tag
 
 
 def of_validation(error: ValidationError) -> Response:

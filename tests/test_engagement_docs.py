@@ -35,14 +35,14 @@ def test_the_table_tells_every_row_with_its_condition():
     assert told == {(row.old or "none", row.happening, row.new, row.when) for row in TRANSITIONS} | follows
 
 
-def send(client, line):
-    """Send what a line of curl would; ``-X`` or a body says the method."""
+def send(client, line, tag=""):
+    """Send what a line of curl would; ``-X`` or a body says the method, ``$TAG`` is the ETag that was seen last."""
     words = shlex.split(line.replace("$URL", "/v1").replace("$KEY", "X-Key: 1"))
     [address] = [word for word in words if word.startswith("/v1/")]
     options = dict(pairwise(words))
     body = json.loads(options["--json"]) if "--json" in options else None
     method = options.get("-X") or ("GET" if body is None else "POST")
-    headers = dict([options["-H"].split(": ")])
+    headers = dict([options["-H"].replace("$TAG", tag).split(": ")])
     return client.open(address, method=method, json=body, headers=headers)
 
 
@@ -50,7 +50,10 @@ def test_every_curl_that_is_shown_works_one_after_the_other(client):
     lines = [line for line in shell_blocks(PAGE) if line.startswith("curl ")]
     assert len(lines) > 20
 
-    answers = [(line, send(client, line)) for line in lines]
+    answers, tag = [], ""
+    for line in lines:
+        answers.append((line, send(client, line, tag)))
+        tag = answers[-1][1].headers.get("ETag", tag)
 
     assert [(line, answer.json) for line, answer in answers if answer.status_code >= 400] == []
 

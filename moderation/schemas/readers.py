@@ -4,7 +4,7 @@ from marshmallow import Schema, fields, validate
 
 from moderation.schemas.base import Instant, StrictSchema, Text, Whole
 from moderation.schemas.plans import MAX_UNLOCKS
-from moderation.schemas.subscriptions import SubscriptionOut
+from moderation.schemas.subscriptions import ChangeOut, SubscriptionOut
 
 GRANT_KINDS = ("bundle", "gift", "goodwill", "refund", "import")
 
@@ -41,6 +41,7 @@ class ReaderOut(Schema):
     unlock_left = fields.Integer()
     subscription = fields.Nested(SubscriptionOut, allow_none=True)
     standing = fields.Nested(StandingOut)
+    time_zone = fields.String(metadata={"description": "The site's: days are to be told in it."})
 
 
 class UnlockIn(StrictSchema):
@@ -53,6 +54,10 @@ class UnlockOut(Schema):
     unlock_left = fields.Integer()
     unlocked_at = Instant()
     expires_at = Instant(allow_none=True)
+
+
+class UnlockChangeOut(UnlockOut, ChangeOut):
+    """The unlock after a change."""
 
 
 class UnlockPageOut(Schema):
@@ -94,7 +99,7 @@ class GrantRefundIn(StrictSchema):
     )  # fmt: skip
 
 
-class GrantRefundOut(Schema):
+class GrantRefundOut(ChangeOut):
     id = fields.String()
     kind = fields.String()
     reference = fields.String()
@@ -108,6 +113,23 @@ class GrantRefundOut(Schema):
     closed_posts = fields.List(fields.String())
     created_at = Instant()
     unlock_left = fields.Integer()
+
+
+class GrantChangeOut(GrantOut, ChangeOut):
+    """The grant, after it was given."""
+
+
+class OpenGrantOut(Schema):
+    id = fields.String(allow_none=True, metadata={"description": "Null for what time carried on just now."})
+    kind = fields.String()
+    reference = fields.String(allow_none=True)
+    unlocks_left = fields.Integer()
+    expires_at = Instant(allow_none=True)
+
+
+class OpenGrantListOut(Schema):
+    items = fields.List(fields.Nested(OpenGrantOut))
+    next_cursor = fields.String(allow_none=True)
 
 
 class LedgerItemOut(Schema):

@@ -5,6 +5,10 @@ from marshmallow import Schema, fields, validate
 from moderation.models import State
 from moderation.schemas.base import Instant, StrictSchema, Text
 
+EFFECTS = (
+    "unlock_left", "trial", "access_begins", "access_kept", "access_ends", "renewal_expected", "renewal_stops",
+)  # fmt: skip
+
 
 class SubscriptionIn(StrictSchema):
     plan = Text(required=True, least=1, most=100)
@@ -29,6 +33,33 @@ class RenewIn(StrictSchema):
 class PendingChangeOut(Schema):
     plan = fields.String()
     at = Instant(metadata={"description": "The end of the paid time; the plan holds from there, if that is paid."})
+
+
+class FiguresOut(Schema):
+    """A reader's account at one moment, as a dialog shows it."""
+
+    unlock_left = fields.Integer()
+    plan = fields.String(allow_none=True, metadata={"description": "Null for who never had a subscription."})
+    state = fields.Enum(State, by_value=True, allow_none=True)
+    paid_until = Instant(allow_none=True)
+    access_until = Instant(allow_none=True)
+
+
+class EffectOut(Schema):
+    """One thing that a change brings; docs/engagement.md says what each code means."""
+
+    code = fields.String(validate=validate.OneOf(EFFECTS))
+    before = fields.Integer(allow_none=True)
+    after = fields.Integer(allow_none=True)
+    until = Instant(allow_none=True)
+
+
+class ChangeOut(Schema):
+    """What the answer to a dry run says besides."""
+
+    before = fields.Nested(FiguresOut, metadata={"description": "A dry run only: the account as it is."})
+    after = fields.Nested(FiguresOut, metadata={"description": "A dry run only: the account as it would be."})
+    effects = fields.List(fields.Nested(EffectOut), metadata={"description": "A dry run only: what lies between."})
 
 
 class SubscriptionOut(Schema):
@@ -61,11 +92,15 @@ class ProrationOut(Schema):
     whole_periods_left = fields.Integer(metadata={"description": "Paid ahead, after this period."})
 
 
-class ChangeOut(SubscriptionOut):
+class PlanChangeOut(SubscriptionOut, ChangeOut):
     proration = fields.Nested(
         ProrationOut, allow_none=True,
         metadata={"description": "Of a change now; null where no beginning and end of the period is known here."},
     )  # fmt: skip
+
+
+class SubscriptionChangeOut(SubscriptionOut, ChangeOut):
+    """The subscription after a change."""
 
 
 class TransitionOut(Schema):

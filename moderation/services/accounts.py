@@ -12,6 +12,8 @@ from moderation.models import Allowance, Reader, Site, Subscription, insert_miss
 from moderation.services import ledger, lifecycle
 
 CLOCK = "clock"
+# Where a session holds who wants to see the account before and after the change (``figures.watched``).
+WATCH = "account_watch"
 
 
 def find(session: Session, site_id: str, reader_id: str) -> Allowance | None:
@@ -25,7 +27,8 @@ def held(session: Session, site: Site, reader_id: str, *, now: datetime) -> Iter
     """Lock the reader's account until the transaction ends; make it where the reader is new.
 
     The lock is an UPDATE of its row, so on every database a second request waits here and then sees
-    what the first has done. At the end ``due_at`` is worked out anew.
+    what the first has done. At the end ``due_at`` is worked out anew. What was asked for with ``If-Match``
+    is compared in here: what fell due is settled, and nobody else can change anything.
     """
     allowance = _take(session, site.id, reader_id)
     if allowance is None:
@@ -36,8 +39,13 @@ def held(session: Session, site: Site, reader_id: str, *, now: datetime) -> Iter
     if allowance is None:
         raise LookupError("the allowance that was just made is not there")
     settle(session, allowance, now)
+    watch = session.info.get(WATCH)
+    if watch:
+        watch.begins(allowance, now)
     yield allowance
     reckon(session, allowance)
+    if watch:
+        watch.ends(allowance, now)
 
 
 def _take(session: Session, site_id: str, reader_id: str) -> Allowance | None:

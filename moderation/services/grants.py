@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from moderation.errors import Conflict, Invalid
 from moderation.models import Allowance, Grant, PlanVersion, Site, Subscription, utc_now
-from moderation.services import accounts, audit, grant_refunds, ledger
+from moderation.services import accounts, audit, grant_refunds, ledger, lots
 
 
 def give(
@@ -56,6 +56,20 @@ def _known(session: Session, site: Site, allowance: Allowance, data: Mapping[str
 def describe(grant: Grant, unlock_left: int) -> dict[str, Any]:
     names = ("id", "unlocks", "kind", "reference", "expires_at", "created_at")
     return {name: getattr(grant, name) for name in names} | {"unlock_left": unlock_left}
+
+
+def still_open(session: Session, site_id: str, reader_id: str) -> list[dict[str, Any]]:
+    """The grants that hold unlocks right now, in the order in which they are spent, however late the worker is."""
+    now, allowance = utc_now(), accounts.find(session, site_id, reader_id)
+    if allowance is None:
+        return []
+    held = ledger.open_lots(session, allowance.id)
+    # Working out what is due empties what has run out, and carries on what a plan carries on.
+    carried = [step.lot for step in lots.steps_due(held, now) if step.unlocks > 0]
+    left = [lot for lot in (*held, *carried) if lot.unlocks_left]
+    left.sort(key=lambda lot: (lot.expires_at is None, lot.expires_at or now, lot.id))
+    names = ("kind", "reference", "unlocks_left", "expires_at")
+    return [{"id": lot.id or None} | {name: getattr(lot, name) for name in names} for lot in left]
 
 
 def of_period(

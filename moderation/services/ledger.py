@@ -158,10 +158,14 @@ def open_lots(session: Session, allowance_id: str) -> list[Lot]:
 
 def left_at(session: Session, allowance: Allowance, now: datetime) -> int:
     """The balance at ``now``: what has run out does not count, even where the worker is late."""
+    return allowance.unlocks_left + sum(step.unlocks for step in steps_due(session, allowance, now))
+
+
+def steps_due(session: Session, allowance: Allowance, now: datetime) -> list[lots.Step]:
+    """What has fallen due by ``now`` and nobody has written yet, one step an entry."""
     if allowance.due_at is None or allowance.due_at > now:
-        return allowance.unlocks_left
-    steps = lots.steps_due(open_lots(session, allowance.id), now)
-    return allowance.unlocks_left + sum(step.unlocks for step in steps)
+        return []
+    return lots.steps_due(open_lots(session, allowance.id), now)
 
 
 def next_expiry(session: Session, allowance_id: str) -> datetime | None:
@@ -198,10 +202,8 @@ def page(
 
 
 def _unwritten(session: Session, allowance: Allowance, now: datetime) -> list[LedgerEntry]:
-    if allowance.due_at is None or allowance.due_at > now:
-        return []
-    balance, entries = allowance.unlocks_left, []
-    for number, step in enumerate(lots.steps_due(open_lots(session, allowance.id), now), 1):
+    balance, entries = allowance.unlocks_left, list[LedgerEntry]()
+    for number, step in enumerate(steps_due(session, allowance, now), 1):
         balance += step.unlocks
         entry = LedgerEntry(
             allowance_id=allowance.id, sequence=allowance.sequence + number, unlocks=step.unlocks,

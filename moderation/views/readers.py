@@ -7,6 +7,7 @@ from flask import g
 from moderation.db import db
 from moderation.schemas.readers import AccessOut, AccessQuery, EntitlementTokenOut, ReaderExportOut, ReaderOut
 from moderation.services import access, entitlements, erasure, export, readers
+from moderation.views.asked import tag_of
 from moderation.views.blueprint import api_blueprint
 from moderation.views.transaction import changes
 
@@ -18,9 +19,12 @@ bp = api_blueprint("readers", prefix="/v1/readers", scope="readers", about="Read
 def show(reader_id: str) -> Any:
     """What a reader has, and how they stand
 
-    A reader who was never named has nothing and stands well.
+    A reader who was never named has nothing and stands well. The ETag fits in ``If-Match`` of every change of
+    the reader's unlocks, grants and subscription.
     """
-    return readers.overview(db.session(), g.site.id, reader_id)
+    tag = tag_of(reader_id)
+    body = readers.overview(db.session(), g.site.id, reader_id) | {"time_zone": g.site.time_zone}
+    return body, 200, {"ETag": tag}
 
 
 @bp.get("/<reader_id>/access")
