@@ -1,6 +1,9 @@
 """An import of readers that is run again, killed, tried, or asked to tell."""
 
 import json
+import subprocess
+import sys
+import time
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +14,7 @@ from moderation.models import Audit, Event, Grant, LedgerEntry
 from moderation.services.moving import engagement_store
 from tests.engagement import at, left, travel, turn, unlock
 from tests.readers_moving import (
+    PAID_UNTIL,
     bring,
     everything,
     held,
@@ -156,3 +160,49 @@ class TestRuns:
         assert sorted(named) == sorted(entries)
         assert len(set(named)) == 2
         assert not any("u-1" in name for name in named)
+
+
+def grants(installation):
+    with installation.app.app_context():
+        return db.session.scalar(sa.select(sa.func.count()).select_from(Grant))
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_leaves_whole_readers_and_the_next_run_brings_the_rest(installation, tmp_path):
+    sold(installation)
+    rows = [plain(number, plan="monthly", paid_until=PAID_UNTIL) for number in range(3_000)]
+    path = json_lines(tmp_path / "readers.jsonl", *rows)
+    words = ["-c", "from moderation.cli import main; main()", "import", "readers", str(path), "--format", "jsonl"]
+    process = subprocess.Popen([sys.executable, *words], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    while process.poll() is None and not grants(installation):
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    half, proved = held(installation), is_proved(installation)
+    told = bring(installation, path, code=0)
+
+    assert 500 <= len(half) < 3_000
+    assert {(one["state"], len(one["unlocked_posts"]), str(one["grants"])) for one in half.values()} == {
+        ("active", 2, "[{'unlocks': 2}]")
+    }
+    assert proved
+    assert (told["stored"], told["there"]) == (3_000 - len(half), len(half))
+    assert told["totals"]["in_ledger"] == {"units": 6_000, "posts": 6_000, "subscriptions": 3_000}
+    assert is_proved(installation)
+
+
+def test_what_the_provider_or_the_site_writes_at_the_same_moment_is_seen_in_a_second_try(site, file, monkeypatch):
+    store, asked = engagement_store.store, []
+
+    def overtaken(*words, **more):
+        asked.append(1)
+        if len(asked) == 1:
+            raise sa.exc.IntegrityError("planted", None, Exception("planted"))
+        return store(*words, **more)
+
+    monkeypatch.setattr(engagement_store, "store", overtaken)
+
+    told = bring(site, file(plain(1)), code=0)
+
+    assert (len(asked), told["stored"], left(site.client, "u-1")) == (2, 1, 2)
