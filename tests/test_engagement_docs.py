@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from docs.tables import BEGIN, END, states
-from moderation.services.lifecycle import FOLLOW_WHEN, TRANSITIONS
+from moderation.services.lifecycle import FOLLOW_WHEN, IMPORT_WHEN, TRANSITIONS
 from tests.test_docs import rows, shell_blocks
 
 PAGE = (Path(__file__).parent.parent / "docs" / "engagement.md").read_text()
@@ -30,7 +30,7 @@ def test_the_picture_shows_every_row_of_the_state_machine_and_no_other():
 
 def test_the_table_tells_every_row_with_its_condition():
     told = {tuple(row) for row in rows(BLOCK)[1:]}
-    follows = {("any or none", "follow", "any", FOLLOW_WHEN)}
+    follows = {("any or none", "follow", "any", FOLLOW_WHEN), ("none or `ended`", "import", "any", IMPORT_WHEN)}
 
     assert told == {(row.old or "none", row.happening, row.new, row.when) for row in TRANSITIONS} | follows
 

@@ -1,10 +1,8 @@
 """``replydesk import`` and ``export``: comments move in from other systems, and out."""
 
-import gzip
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -13,15 +11,14 @@ from typing import IO, Any
 import click
 
 from moderation.cli.database import open_session, the_site
-from moderation.cli.moving_in import Job, Report, bring_in
+from moderation.cli.moving_in import Job, Report, bring_in, opened, tell_skipped
+from moderation.cli.moving_readers import readers
 from moderation.errors import ReplydeskError
 from moderation.services.moving import disqus as disqus_export
-from moderation.services.moving import leaving, lines
+from moderation.services.moving import engagement_leaving, leaving, lines
 from moderation.services.moving import wordpress as wordpress_export
 from moderation.services.moving.store import Source
 
-SHOWN = 5
-_GZIP = b"\x1f\x8b"
 _OPTIONS = (
     click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path)),
     click.option("--site", "site_name", help="The site; the only one by default."),
@@ -48,7 +45,10 @@ def _shared(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group("import")
 def bring() -> None:
-    """Comments of another system: disqus, wordpress, csv, jsonl. A second run stores nothing twice."""
+    """Comments of another system: disqus, wordpress, csv, jsonl; its readers. A second run stores nothing twice."""
+
+
+bring.add_command(readers)
 
 
 @bring.command()
@@ -86,7 +86,7 @@ def _import(
     as_json: bool,
 ) -> None:  # fmt: skip
     job = Job(Source(name, decisions), score=not (no_score or dry_run), dry_run=dry_run)
-    with open_session(writes=not dry_run) as session, _opened(file) as stream:
+    with open_session(writes=not dry_run) as session, opened(file) as stream:
         report = bring_in(session, the_site(session, site_name), job, read(stream))
     if as_json:
         click.echo(json.dumps(asdict(report) | {"dry_run": dry_run}, ensure_ascii=False))
@@ -103,10 +103,7 @@ def _tell(report: Report, dry_run: bool) -> None:
     click.echo(
         f"{report.read} read, {report.stored} {'would be ' if dry_run else ''}stored, {report.there} already there"
     )
-    for reason, found in report.skipped.items():
-        places = "; ".join(f"{one['where']} {one['detail']}" for one in found["first"][:SHOWN])
-        more = f" and {found['count'] - SHOWN} more" if found["count"] > SHOWN else ""
-        click.echo(f"skipped as {reason}: {found['count']} ({places}{more})")
+    tell_skipped(report)
     sentences = {
         "reattached": "replies came before what they answer and were hung on it",
         "parent_missing": "replies answer what is not in the file and stand at the top",
@@ -118,35 +115,28 @@ def _tell(report: Report, dry_run: bool) -> None:
             click.echo(f"{count} {sentences[key]}")
 
 
-@contextmanager
-def _opened(file: Path) -> Iterator[IO[bytes]]:
-    with file.open("rb") as plain:
-        packed = plain.read(2) == _GZIP
-        plain.seek(0)
-        if not packed:
-            yield plain
-            return
-        with gzip.open(plain) as unpacked:
-            yield unpacked  # type: ignore[misc]  # a GzipFile is an IO[bytes]
-
-
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @click.option("--site", "site_name", help="The site; the only one by default.")
-def export(file: Path | None, site_name: str | None) -> None:
-    """Write every comment of a site as JSON Lines to FILE or standard output, as `import jsonl` reads them."""
+@click.option("--readers", "of_readers", is_flag=True, help="Readers' unlocks and subscriptions instead of comments.")
+def export(file: Path | None, site_name: str | None, of_readers: bool) -> None:
+    """Write every comment of a site as JSON Lines to FILE or standard output, as `import jsonl` reads them.
+
+    With `--readers` what its readers hold, as `import readers --format jsonl` reads it.
+    """
     if file is not None and file.exists():
         raise ReplydeskError(f"{file} exists already; name a new file.")
     with open_session() as session:
         site = the_site(session, site_name)
+        rows = engagement_leaving.rows(session, site) if of_readers else leaving.rows(session, site)
         if file is None:
-            count = _write(leaving.rows(session, site), sys.stdout)
+            count = _write(rows, sys.stdout)
         else:
             part = file.with_name(f"{file.name}.part")
             with part.open("w", encoding="utf-8", newline="\n") as stream:
-                count = _write(leaving.rows(session, site), stream)
+                count = _write(rows, stream)
             part.replace(file)
-    click.echo(f"{count} comments.", err=True)
+    click.echo(f"{count} {'readers' if of_readers else 'comments'}.", err=True)
 
 
 def _write(rows: Iterator[dict[str, Any]], stream: IO[str]) -> int:

@@ -125,7 +125,7 @@ class SubscriptionTransition(Base):
     plan: Mapped[str] = mapped_column(sa.String(100))
     plan_version: Mapped[int]
     paid_until: Mapped[datetime | None]
-    # request (the site asked), clock (a time came), provider (it told so) or erasure
+    # request (the site asked), clock (a time came), provider (it told so), import or erasure
     cause: Mapped[str] = mapped_column(sa.String(16))
     actor: Mapped[str]
     # A payment's own name, where it was given: the same one renews once.

@@ -111,7 +111,7 @@ class TransitionOut(Schema):
     new_state = fields.Enum(State, by_value=True)
     plan = fields.String()
     paid_until = Instant(allow_none=True)
-    cause = fields.String(validate=validate.OneOf(["request", "clock", "provider", "erasure"]))
+    cause = fields.String(validate=validate.OneOf(["request", "clock", "provider", "import", "erasure"]))
     actor = fields.String()
     reference = fields.String(allow_none=True)
     next_plan = fields.String(allow_none=True, metadata={"description": "The plan that waits from here on."})

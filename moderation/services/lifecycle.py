@@ -32,6 +32,7 @@ class Happening(StrEnum):
     LAPSE = "lapse"
     END = "end"
     FOLLOW = "follow"
+    IMPORT = "import"
 
 
 class Transition(NamedTuple):
@@ -85,6 +86,7 @@ TRANSITIONS = (
 )
 # A payment provider is asked nothing and refused nothing: what it says of its subscription is so.
 FOLLOW_WHEN = "the payment provider says so of the subscription that it keeps"
+IMPORT_WHEN = "it was moved in from another system, where it was so"
 FOLLOWS = tuple(Transition(_H.FOLLOW, old, new, FOLLOW_WHEN) for old in (None, *State) for new in State)
 _ALLOWED = {(row.happening, row.old, row.new) for row in (*TRANSITIONS, *FOLLOWS)}
 _POSSIBLE = {(row.happening, row.old) for row in TRANSITIONS}

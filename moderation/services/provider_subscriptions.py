@@ -29,6 +29,8 @@ from moderation.services.providers import Quarantined
 from moderation.stripe import DEAD, SUBSCRIPTION_TYPES
 
 CAUSE = "provider"
+# Before a customer's id: a subscription that was moved in from a system that knew no other id of it.
+PLACEHOLDER = "import:"
 _OPENING = ("trialing", "active", "past_due")
 _UNBEGUN = "incomplete"
 _TYPES = (*SUBSCRIPTION_TYPES, generic_events.SUBSCRIPTION)
@@ -93,8 +95,13 @@ def _version(session: Session, site: Site, account: Provider, row: ProviderEvent
 
 
 def _known(session: Session, row: ProviderEvent) -> ProviderSubscription | None:
-    named = {"site_id": row.site_id, "provider": row.provider, "subscription": row.subscription}
-    return session.scalar(sa.select(ProviderSubscription).filter_by(**named))
+    """The subscription, or the one that was moved in under the customer's name alone."""
+    for name in (row.subscription, f"{PLACEHOLDER}{row.customer}"):
+        named = {"site_id": row.site_id, "provider": row.provider, "subscription": name}
+        found = session.scalar(sa.select(ProviderSubscription).filter_by(**named))
+        if found is not None:
+            return found
+    return None
 
 
 def _is_kept(session: Session, ours: Subscription) -> bool:
@@ -126,6 +133,7 @@ def _keep(
             customer=row.customer,
         )  # fmt: skip
         session.add(known)
+    known.subscription, known.customer = row.subscription, row.customer
     if plan is not None:
         known.plan, known.plan_version = plan.name, plan.version
     known.state, known.paid_until = target(newest, events, now)
@@ -257,6 +265,17 @@ def _unused(session: Session, ours: Subscription, event_id: str) -> str:
     return f"{event_id}#{ours.version + 1}" if session.scalars(before).first() else event_id
 
 
+def _came_with_units(session: Session, allowance: Allowance, start: datetime) -> bool:
+    """Whether the reader was moved in within or after this period: then with what was left of its unlocks."""
+    moved = (
+        sa.select(SubscriptionTransition.subscription_id)
+        .join(Subscription, Subscription.id == SubscriptionTransition.subscription_id)
+        .where(Subscription.allowance_id == allowance.id, SubscriptionTransition.event == Happening.IMPORT)
+        .where(SubscriptionTransition.created_at >= start)
+    )
+    return session.scalars(moved).first() is not None
+
+
 def _give_unlocks(
     session: Session, allowance: Allowance, ours: Subscription, kept: ProviderSubscription, row: ProviderEvent,
     version: PlanVersion, now: datetime,
@@ -264,6 +283,8 @@ def _give_unlocks(
     """Give what the plan gives for the period that the event tells of, once, also where a newer event came first."""
     start, end = _at(row.facts["period_start"]), _at(row.facts["period_end"])
     if row.facts["status"] not in ("trialing", "active") or not version.unlocks or not start or not end or end <= now:
+        return
+    if _came_with_units(session, allowance, start):
         return
     counted = kept.period_started_at
     if counted is None or start > counted:

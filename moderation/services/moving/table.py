@@ -74,8 +74,8 @@ def record(where: str, row: Mapping[str, Any], *, now: str) -> Record:
     return made
 
 
-def unknown(names: Any) -> list[str]:
-    return sorted(str(name)[:50] for name in names if name not in COLUMNS)
+def unknown(names: Any, columns: Mapping[str, str] = COLUMNS) -> list[str]:
+    return sorted(str(name)[:50] for name in names if name not in columns)
 
 
 def _cell(name: str, value: Any) -> str:
