@@ -32,7 +32,7 @@ OTHERS = {
     "/problems/{code}": "What the `type` of an error leads to.",
 }
 # Doors of other protocols, which have no OpenAPI document of ours.
-DOORS = ("/v1alpha1/", "/$discovery/", "/1.1/", "/v1/providers/")
+DOORS = ("/v1alpha1/", "/$discovery/", "/1.1/", "/v1/providers/", "/integrations/")
 SKIPPED = ("/review/", "/demo", "/bootstrap/", "/static/", "/docs/")
 
 

@@ -89,6 +89,8 @@ SETTINGS = (
             "Give TOXICITY at the Perspective door on Perspective's own scale, where the model has a map to it."),
     Setting("AKISMET_ABUSE_IS_SPAM", True, _boolean,
             "At the Akismet door abuse is answered as spam; 0: as what waits for people, so that the client holds it."),
+    Setting("CORAL_BUDGET_MS", 800, _whole(50, 5_000),
+            "Time for an answer to Coral's moderation phase, in milliseconds: half of the smallest timeout set there."),
     Setting("SESSION_HOURS", 12, _whole(1, 168), "How long a moderator stays signed in at the most, in hours."),
 )  # fmt: skip
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

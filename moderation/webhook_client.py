@@ -40,6 +40,8 @@ class Answer:
     status: int | None
     error: str = ""
     retry_after_seconds: float | None = None
+    # The first 64 kB of the answer's body, as far as they came in a second.
+    body: bytes = b""
 
 
 class _Refused(Exception):  # noqa: N818 -- an outcome of this module's own, never seen outside
@@ -77,10 +79,11 @@ def _post(url: SplitResult, headers: Mapping[str, str], body: bytes, allow_priva
                     # The head was cut off in the middle, which http.client takes for its end.
                     raise TimeoutError
                 guillotine.falls_at(min(ends, time.monotonic() + DRAIN_SECONDS))
+                told = b""
                 with suppress(OSError, http.client.HTTPException, ValueError):
-                    response.read(MOST_ANSWER_BYTES)
+                    told = response.read(MOST_ANSWER_BYTES)
                 asked = response.headers.get("Retry-After")
-                return Answer(response.status, retry_after_seconds=retry_after(asked))
+                return Answer(response.status, retry_after_seconds=retry_after(asked), body=told)
 
 
 def _vetted(host: str, port: int, allow_private: bool) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:

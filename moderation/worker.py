@@ -16,10 +16,12 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from moderation import errands
 from moderation.db import db, mark_reading, reading
 from moderation.models import utc_now
 from moderation.senders import Senders
 from moderation.services import deliveries, events, retention, subscriptions
+from moderation.services.coral import phase as coral_phase
 from moderation.services.deliveries import Attempt, Outcome
 
 log = logging.getLogger("replydesk.worker")
@@ -40,6 +42,7 @@ CHORES: Mapping[str, Chore] = {
         session, now=now, hours=settings["IDEMPOTENCY_HOURS"]
     ),
     "claims": lambda session, now, _: retention.release_claims(session, now=now),
+    "coral answers": lambda session, now, _: coral_phase.purge(session, now=now),
     "expiries": lambda session, now, _: subscriptions.expire_due(session, READERS_A_TURN, now=now),
 }
 
@@ -48,6 +51,7 @@ def run(app: Flask, stop: Flag) -> None:
     """Work until ``stop`` is set, then finish or give back what is under way, within two seconds."""
     mark_reading(False)
     worker, backoff = Worker(app), 0.0
+    errands.start(app, stop)
     log.info("worker started")
     while not stop.is_set():
         try:

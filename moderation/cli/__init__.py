@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "import": ("moving", "bring", "Move in: comments of Disqus, WordPress, CSV or JSON Lines."),
     "export": ("moving", "export", "Move out: a site's comments as JSON Lines."),
     "provider": ("providers", "provider", "Payment providers: set, price, show, quarantine."),
+    "integration": ("integrations", "integration", "Other services that this one works with: set, show, retry."),
     "rescore": ("rescore", "rescore", "Score stored comments again under the active model."),
 }
 
