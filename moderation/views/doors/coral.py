@@ -76,14 +76,11 @@ def _score() -> Scored | None:
 @changes
 def moderate(site: str, prepared: Scored | None) -> Response:  # noqa: ARG001 -- the address names it, and the signature has proved it
     """Coral's external moderation phase: a status and flags for a comment, or no opinion (204)"""
-    session, asked = db.session(), g.asked
-    stored = phase.known(session, g.site.id, asked, now=utc_now())
-    if stored is not None:
-        return _say(stored)
+    session = db.session()
     policy = policies.in_force(session, g.site)
     keep = g.account.decides == accounts.BY_DESK
     scored = prepared or Scored(None, "")
-    return _say(phase.answer(session, g.site, policy, scored, asked, keep=keep, actor=g.actor))
+    return _say(phase.answer(session, g.site, policy, scored, g.asked, keep=keep, actor=g.actor))
 
 
 @bp.post("/<site>/events")
