@@ -4,9 +4,20 @@ from typing import Any
 
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema
+from werkzeug.routing import BaseConverter
 
 from moderation.auth import require_scope
 from moderation.schemas.base import BodyParser
+
+
+class PostId(BaseConverter):
+    """The site's id of a post in an address: often an address itself, with slashes at its ends and in the middle.
+
+    Servers decode ``%2F`` before an application sees it, so slashes are taken as they come.
+    """
+
+    regex = ".+?"
+    part_isolating = False
 
 
 class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no type hints
