@@ -20,14 +20,21 @@ Found = Iterator[Record | Skipped]
 
 def from_json_lines(stream: IO[bytes], *, ignore_unknown: bool = False) -> Found:
     """Read one object a line; empty lines count as lines and as nothing else."""
-    now, line = utc_now().isoformat(), 0
+    now = utc_now().isoformat()
+    for line, raw in numbered(stream):
+        yield _checked(f"line {line}", partial(object_in, raw), ignore_unknown, now)
+
+
+def numbered(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Give each line that is not empty with its number, which counts empty ones too."""
+    line = 0
     while raw := stream.readline(LONGEST_LINE_BYTES):
         line += 1
         if len(raw) == LONGEST_LINE_BYTES:
             raise ReplydeskError(f"line {line} is longer than {LONGEST_LINE_BYTES:,} bytes; this is not JSON Lines.")
         raw = raw.removeprefix(_BOM) if line == 1 else raw
         if raw.strip():
-            yield _checked(f"line {line}", partial(_object, raw), ignore_unknown, now)
+            yield line, raw
 
 
 def from_csv(stream: IO[bytes], *, ignore_unknown: bool = False) -> Found:
@@ -81,7 +88,8 @@ def _row(header: list[str], cells: list[str]) -> Mapping[str, Any]:
     return {name: cell for name, cell in zip(header, cells, strict=True) if name != "scores"}
 
 
-def _object(raw: bytes) -> Mapping[str, Any]:
+def object_in(raw: bytes) -> Mapping[str, Any]:
+    """The JSON object in a line; refuse one that holds none."""
     try:
         value = json.loads(raw.decode())
     except UnicodeDecodeError:
