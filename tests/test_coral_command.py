@@ -1,17 +1,29 @@
 """``replydesk integration``: Coral set up by a person, and asked by two workers at once."""
 
 import json
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
 
+from moderation import worker
 from moderation.db import db
 from moderation.models import Comment, CoralAnswer, CoralComment, CoralLook, utc_now
-from tests.coral_site import ask
+from tests.coral_site import a_look, ask, origin, saying, set_up, tell
+from tests.receiver import receiving
 
 SECRET = "empsec_example"
 API = ("--url", "https://coral.example", "--token-stdin")
+
+
+APPROVED = {"nodes": [{"status": "APPROVED", "moderator": {"id": "m1"}}]}
+
+
+def labels(installation):
+    exported = installation.run("labels", "export", "--format", "jsonl").stdout
+    return [json.loads(line) for line in exported.splitlines()]
 
 
 def set_coral(installation, *words, input=f"{SECRET}\n"):
@@ -116,3 +128,23 @@ def test_many_at_once_with_the_same_question_get_one_answer_and_one_comment(inst
         ]
     assert said == [said[0]] * 24
     assert counts == [1, 1, 1]
+
+
+def test_the_workers_loop_does_the_errands_and_ends_with_it(installation, monkeypatch):
+    monkeypatch.setitem(installation.app.config, "WEBHOOK_ALLOW_PRIVATE", True)
+    stop = threading.Event()
+    with receiving() as api:
+        set_up(installation.app, url=origin(api))
+        api.answer = saying(a_look(status="APPROVED", statusHistory=APPROVED))
+        assert tell(installation.app.test_client()) is True
+        loop = threading.Thread(target=worker.run, args=(installation.app, stop), daemon=True)
+        loop.start()
+        ends = time.monotonic() + 20
+        while not labels(installation) and time.monotonic() < ends:
+            time.sleep(0.05)
+        stop.set()
+        loop.join(10)
+
+    assert [(row["text"], row["source"]) for row in labels(installation)] == [("You silly person.", "coral")]
+    assert not loop.is_alive()
+    assert "errands" not in [thread.name for thread in threading.enumerate() if thread.is_alive()]

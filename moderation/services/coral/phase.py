@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from moderation import coral
 from moderation.coral import Asked
 from moderation.ids import new_id
-from moderation.models import Comment, CoralAnswer, CoralComment, insert_missing, table_of, utc_now
+from moderation.models import Comment, CoralAnswer, CoralComment, table_of, utc_now
 from moderation.policy import Facts, Policy, Status, decide
 from moderation.services import facts, intake
 from moderation.services.comments import Scored
@@ -23,6 +24,26 @@ _KNOWN = sa.select(_ANSWERS.body).where(
     _ANSWERS.site_id == sa.bindparam("site"), _ANSWERS.key == sa.bindparam("asked"),
     _ANSWERS.created_at > sa.bindparam("since"),
 )  # fmt: skip
+_SAY = (
+    sa.update(table_of(CoralAnswer))
+    .where(_ANSWERS.site_id == sa.bindparam("site"), _ANSWERS.key == sa.bindparam("asked"))
+    .values(body=sa.bindparam("said"))
+)
+
+
+def _take(insert: Any) -> Any:
+    """Take the key: where nobody has it, or where its ten minutes have passed."""
+    statement = insert(table_of(CoralAnswer)).values(
+        site_id=sa.bindparam("site"), key=sa.bindparam("asked"), body=sa.bindparam("body"),
+        created_at=sa.bindparam("now"),
+    )  # fmt: skip
+    fresh = {"body": statement.excluded.body, "created_at": statement.excluded.created_at}
+    stale = _ANSWERS.created_at <= sa.bindparam("since")
+    return statement.on_conflict_do_update(index_elements=["site_id", "key"], set_=fresh, where=stale)
+
+
+_TAKE = {"sqlite": _take(sqlite.insert), "postgresql": _take(postgresql.insert)}
+_LINK = sa.insert(table_of(CoralComment))
 _UNSEEN = {"synchronize_session": False}
 
 
@@ -42,28 +63,21 @@ def answer(
     session: Session, site: Any, policy: Policy, scored: Scored, asked: Asked, *, keep: bool, actor: str
 ) -> Mapping[str, Any]:
     """Decide and remember the answer; with ``keep`` the comment is stored for the desk, as any reply."""
-    now = utc_now()
-    stale = sa.delete(CoralAnswer).where(
-        CoralAnswer.site_id == site.id, CoralAnswer.key == asked.key, CoralAnswer.created_at <= now - REPEAT_WINDOW
-    )
-    session.execute(stale, execution_options=_UNSEEN)
-    key = {"site_id": site.id, "key": asked.key}
+    connection, now = session.connection(), utc_now()
+    key = {"site": site.id, "asked": asked.key}
     # The key is taken first: another worker with the same question waits here, or finds the answer.
-    mine: Any = {"taken": new_id("ask")}
-    insert_missing(session, CoralAnswer, key | {"body": mine, "created_at": now})
-    row = session.get_one(CoralAnswer, (site.id, asked.key), populate_existing=True)
-    if row.body != mine:
-        return row.body
-    text = text_of(asked)
-    if not text:
-        # A rating or a picture alone: nothing that could be judged.
-        row.body = {}
-    elif keep and asked.story_id:
-        row.body = _of_stored(_stored(session, site, policy, scored, asked, text, actor))
-    else:
-        row.body = _judged(policy, scored, asked, text)
-    session.flush()
-    return row.body
+    taken = key | {"now": now, "since": now - REPEAT_WINDOW, "body": {"taken": new_id("ask")}}
+    if connection.execute(_TAKE[connection.dialect.name], taken).rowcount != 1:
+        found = connection.execute(_KNOWN, key | {"since": now - REPEAT_WINDOW}).scalar_one()
+        return cast("Mapping[str, Any]", found)
+    text, body = text_of(asked), {}
+    # A rating or a picture alone has nothing that could be judged.
+    if text and keep and asked.story_id:
+        body = _of_stored(_stored(session, site, policy, scored, asked, text, actor))
+    elif text:
+        body = _judged(policy, scored, asked, text)
+    connection.execute(_SAY, key | {"said": body})
+    return body
 
 
 def purge(session: Session, *, now: datetime) -> int:
@@ -101,10 +115,12 @@ def _stored(
         "signals": {},
     }
     comment, _ = intake.submit(session, site, policy, scored, data, actor=actor)
-    session.add(
-        CoralComment(comment_id=comment.id, site_id=site.id, story_id=asked.story_id, author_id=asked.author_id, **sums)
-    )
-    session.flush()
+    link = {
+        "comment_id": comment.id, "site_id": site.id, "story_id": asked.story_id, "author_id": asked.author_id, **sums,
+        "coral_id": None, "revision_id": "", "coral_status": "", "due_at": comment.updated_at, "attempts": 0,
+        "error": "", "created_at": comment.updated_at,
+    }  # fmt: skip
+    session.connection().execute(_LINK, link)
     return comment
 
 

@@ -52,7 +52,7 @@ class Errand:
     wanted: str = ""
 
 
-def note(session: Session, account: CoralSite, event: Mapping[str, Any], *, now: datetime) -> bool:
+def note(session: Session, account: Any, event: Mapping[str, Any], *, now: datetime) -> bool:
     """Take down that a comment at Coral is worth a look; return whether it is. The same one twice is one look."""
     coral_id = coral.comment_of_event(event)
     # Where Coral's people decide only their decisions matter; a desk must know every comment.
