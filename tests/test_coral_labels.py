@@ -95,3 +95,27 @@ def test_erasing_a_reader_forgets_which_comment_it_was_and_export_tells_before(a
 
     assert [row["coral_id"] for row in held] == ["c1"]
     assert rows(app, CoralComment) == []
+
+
+def test_what_is_told_while_a_look_is_under_way_is_looked_at_again(app, client, api, allowed, monkeypatch):
+    set_up(app, url=origin(api))
+    caller, call = app.test_client(), errands._call
+    tell(caller)
+    approved = {"nodes": [{"status": "APPROVED", "moderator": {"id": "m1"}}]}
+    rejected = {"nodes": [{"status": "REJECTED", "moderator": {"id": "m1"}, "rejectionReason": {"code": "SPAM"}}]}
+    api.answers = [
+        saying(a_look(status="APPROVED", statusHistory=approved)),
+        saying(a_look(status="REJECTED", statusHistory=rejected)),
+    ]
+
+    def meanwhile(*arguments):
+        answer = call(*arguments)
+        if len(api.requests) == 1:
+            tell(caller)
+        return answer
+
+    monkeypatch.setattr(errands, "_call", meanwhile)
+
+    assert errands.do_due(app) == 2
+    assert [row.labels["spam"] for row in rows(app, Feedback)] == [1.0]
+    assert rows(app, CoralLook) == []

@@ -39,7 +39,9 @@ def _take(insert: Any) -> Any:
     )  # fmt: skip
     fresh = {"body": statement.excluded.body, "created_at": statement.excluded.created_at}
     stale = _ANSWERS.created_at <= sa.bindparam("since")
-    return statement.on_conflict_do_update(index_elements=["site_id", "key"], set_=fresh, where=stale)
+    return statement.on_conflict_do_update(index_elements=["site_id", "key"], set_=fresh, where=stale).returning(
+        _ANSWERS.key
+    )
 
 
 _TAKE = {"sqlite": _take(sqlite.insert), "postgresql": _take(postgresql.insert)}
@@ -67,7 +69,7 @@ def answer(
     key = {"site": site.id, "asked": asked.key}
     # The key is taken first: another worker with the same question waits here, or finds the answer.
     taken = key | {"now": now, "since": now - REPEAT_WINDOW, "body": {"taken": new_id("ask")}}
-    if connection.execute(_TAKE[connection.dialect.name], taken).rowcount != 1:
+    if connection.execute(_TAKE[connection.dialect.name], taken).one_or_none() is None:
         found = connection.execute(_KNOWN, key | {"since": now - REPEAT_WINDOW}).scalar_one()
         return cast("Mapping[str, Any]", found)
     text, body = text_of(asked), {}
