@@ -44,7 +44,7 @@ def live(installation):
 
 
 def environ(live, **more):
-    return {**os.environ, "REPLYDESK_URL": live.url, "REPLYDESK_KEY": live.key, **more}
+    return {**os.environ, "DESK_URL": live.url, "DESK_KEY": live.key, **more}
 
 
 def free_port():

@@ -1,4 +1,4 @@
-"""A news site of one article, with its thread and its webhooks: REPLYDESK_KEY=rdk_... python docs/examples/site.py"""
+"""A news site of one article, with its thread and its webhooks: DESK_KEY=rdk_... python docs/examples/site.py"""
 
 import base64
 import hashlib
@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from flask import Flask, abort, redirect, render_template_string, request
 
-DESK, KEY = os.environ.get("REPLYDESK_URL", "http://127.0.0.1:8000"), os.environ["REPLYDESK_KEY"]
+DESK, KEY = os.environ.get("DESK_URL", "http://127.0.0.1:8000"), os.environ["DESK_KEY"]
 SECRET = os.environ.get("WEBHOOK_SECRET", "")
 POST = {"id": "2041", "title": "Bridge reopens", "url": "http://127.0.0.1:5000/"}
 PAGE = """<!doctype html><title>{{ post.title }}</title><h1>{{ post.title }}</h1><p>{{ request.args.said }}</p>

@@ -1,14 +1,14 @@
 #!/bin/sh
-# A site in three commands; needs curl and jq, and openssl for `verify`. Set REPLYDESK_KEY first.
+# A site in three commands; needs curl, jq and openssl. Set DESK_KEY first.
 #   site.sh reply NAME TEXT     submit a comment, print its status and the reasons
 #   site.sh thread              print the published thread
 #   site.sh verify ID TIMESTAMP SIGNATURE < body     check a webhook with WEBHOOK_SECRET; exit code 0 where it is good
 set -eu
-DESK=${REPLYDESK_URL:-http://127.0.0.1:8000} POST=${POST_ID:-2041}
+DESK=${DESK_URL:-http://127.0.0.1:8000} POST=${POST_ID:-2041}
 
 desk() {
     curl --silent --show-error --fail-with-body --max-time 5 \
-        --header "Authorization: Bearer $REPLYDESK_KEY" --header 'Content-Type: application/json' "$@"
+        --header "Authorization: Bearer $DESK_KEY" --header 'Content-Type: application/json' "$@"
 }
 
 case ${1:-} in
