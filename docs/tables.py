@@ -33,7 +33,7 @@ OTHERS = {
     "/problems/{code}": "What the `type` of an error leads to.",
 }
 # Doors of other protocols, which have no OpenAPI document of ours.
-DOORS = ("/v1alpha1/", "/$discovery/", "/1.1/", "/v1/providers/", "/v1/sites/")
+DOORS = ("/v1alpha1/", "/$discovery/", "/1.1/", "/v1/providers/", "/v1/sites/", "/integrations/")
 SKIPPED = ("/review/", "/demo", "/bootstrap/", "/static/", "/docs/")
 
 

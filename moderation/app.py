@@ -11,6 +11,7 @@ from moderation import __version__, config, db, http_errors, rate_limits, scorin
 from moderation.openapi import ProblemApi
 from moderation.strict_json import StrictJson
 from moderation.views import API, PAGES, docs
+from moderation.views.blueprint import PostId
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
@@ -31,6 +32,9 @@ def create_app(overrides: dict[str, Any] | None = None) -> Flask:
     if settings["TRUSTED_PROXIES"]:
         hops = settings["TRUSTED_PROXIES"]
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
+    app.url_map.converters["post_id"] = PostId
+    # An id may hold two slashes in a row; they are not one.
+    app.url_map.merge_slashes = False
     app.before_request(_name_request)
     app.after_request(_finish)
     db.init_app(app, settings, config.database_url(settings))

@@ -93,6 +93,8 @@ SETTINGS = (
             "At the Akismet door abuse is answered as spam; 0: as what waits for people, so that the client holds it."),
     Setting("ANONYMOUS_READER_DAYS", 100, _whole(93, 3_660),
             "How long an anonymous reader's token is kept after its last counted post, in days."),
+    Setting("CORAL_BUDGET_MS", 800, _whole(50, 5_000),
+            "Time for an answer to Coral's moderation phase, in milliseconds: half of the smallest timeout set there."),
     Setting("SESSION_HOURS", 12, _whole(1, 168), "How long a moderator stays signed in at the most, in hours."),
 )  # fmt: skip
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -51,6 +51,11 @@ class SignatureInvalid(ReplydeskError):  # noqa: N818 -- as above
     title = "The signature is not valid"
 
 
+class SignatureUnknown(ReplydeskError):  # noqa: N818 -- as above
+    code = "signature_unknown"
+    title = "The signature is not by a secret of this site"
+
+
 class CursorInvalid(ReplydeskError):  # noqa: N818 -- as above
     code = "cursor_invalid"
     title = "The cursor is not one of ours"

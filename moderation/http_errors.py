@@ -19,6 +19,7 @@ STATUS: Mapping[type[errors.ReplydeskError], int] = {
     errors.CursorInvalid: 400,
     errors.IdempotencyKeyInvalid: 400,
     errors.Unauthenticated: 401,
+    errors.SignatureUnknown: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,

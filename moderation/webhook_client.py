@@ -41,6 +41,8 @@ class Answer:
     status: int | None
     error: str = ""
     retry_after_seconds: float | None = None
+    # The first 64 kB of the answer's body, as far as they came in a second.
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,11 @@ def _told(error: Exception, ends: float, deadline_seconds: float) -> str:
 def _post(url: SplitResult, headers: Mapping[str, str], body: bytes, allow_private: bool, ends: float) -> Answer:
     with _asked("POST", url, headers, body, allow_private, ends) as (response, guillotine):
         guillotine.falls_at(min(ends, time.monotonic() + DRAIN_SECONDS))
+        told = b""
         with suppress(OSError, http.client.HTTPException, ValueError):
-            response.read(MOST_ANSWER_BYTES)
+            told = response.read(MOST_ANSWER_BYTES)
         asked = response.headers.get("Retry-After")
-        return Answer(response.status, retry_after_seconds=retry_after(asked))
+        return Answer(response.status, retry_after_seconds=retry_after(asked), body=told)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from moderation import stripe_api
+from moderation import errands, stripe_api
 from moderation.db import db, mark_reading, reading
 from moderation.models import utc_now
 from moderation.senders import Senders
@@ -30,6 +30,7 @@ from moderation.services import (
     subscriptions,
     token_keys,
 )
+from moderation.services.coral import phase as coral_phase
 from moderation.services.deliveries import Attempt, Outcome
 
 log = logging.getLogger("replydesk.worker")
@@ -54,6 +55,7 @@ CHORES: Mapping[str, Chore] = {
     "anonymous readers": lambda session, now, settings: anonymous_readers.purge(
         session, now=now, days=settings["ANONYMOUS_READER_DAYS"]
     ),
+    "coral answers": lambda session, now, _: coral_phase.purge(session, now=now),
     "expiries": lambda session, now, _: subscriptions.expire_due(session, READERS_A_TURN, now=now),
     "token keys": lambda session, now, _: token_keys.purge(session, now=now),
     "notices": lambda session, now, _: notices.tell_due(session, READERS_A_TURN, now=now),
@@ -64,6 +66,7 @@ def run(app: Flask, stop: Flag) -> None:
     """Work until ``stop`` is set, then finish or give back what is under way, within two seconds."""
     mark_reading(False)
     worker, backoff = Worker(app), 0.0
+    errands.start(app, stop)
     log.info("worker started")
     while not stop.is_set():
         try:

@@ -41,7 +41,8 @@ class FakeScoring:
     def readiness(self) -> tuple[bool, str | None]:
         return (False, "No model is loaded: taken away.") if self.scores_nothing else (True, None)
 
-    def score(self, texts: Any) -> list[Scored]:
+    def score(self, texts: Any, *, within_seconds: float | None = None) -> list[Scored]:
+        self.within_seconds = within_seconds
         if self.scores_nothing:
             return [Scored(None, "")] * len(texts)
         rows = FakeClassifier().predict_proba(texts)

@@ -34,10 +34,11 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "doctor": ("care", "doctor", "Look for what is broken, in plain findings."),
     "ledger": ("ledger", "ledger", "The ledger of unlocks: verify."),
     "reader": ("readers", "reader", "One reader: export, erase."),
-    "import": ("moving", "bring", "Move in: comments of Disqus, WordPress, CSV or JSON Lines."),
-    "export": ("moving", "export", "Move out: a site's comments as JSON Lines."),
+    "import": ("moving", "bring", "Move in: comments of Disqus, WordPress, Coral and others."),
+    "export": ("moving", "export", "Move out: a site's comments as JSON Lines or CSV."),
     "provider": ("providers", "provider", "Payment providers: set, price, show, quarantine."),
     "token-key": ("token_keys", "token_key", "Keys of entitlement tokens: show, rotate, retire."),
+    "integration": ("integrations", "integration", "Other services that this one works with: set, show, retry."),
     "rescore": ("rescore", "rescore", "Score stored comments again under the active model."),
 }
 

@@ -11,6 +11,10 @@ from moderation.models.comment import Flag as Flag
 from moderation.models.comment import Post as Post
 from moderation.models.comment import Reader as Reader
 from moderation.models.comment import Revision as Revision
+from moderation.models.coral import CoralAnswer as CoralAnswer
+from moderation.models.coral import CoralComment as CoralComment
+from moderation.models.coral import CoralLook as CoralLook
+from moderation.models.coral import CoralSite as CoralSite
 from moderation.models.feedback import Feedback as Feedback
 from moderation.models.meter import MeterAccount as MeterAccount
 from moderation.models.meter import MeteredPost as MeteredPost

@@ -162,6 +162,7 @@ class ReaderExportOut(Schema):
     grant_refunds = fields.List(fields.Dict())
     ledger = fields.List(fields.Dict())
     subscriptions = fields.List(fields.Dict())
+    coral_comments = fields.List(fields.Dict())
     payment_customers = fields.List(fields.Dict())
     payment_subscriptions = fields.List(fields.Dict())
     payment_events = fields.List(fields.Dict())

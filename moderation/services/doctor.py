@@ -6,7 +6,18 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from moderation.models import Comment, Decision, Delivery, Event, Post, ProviderEvent, Site, TokenKey
+from moderation.models import (
+    Comment,
+    CoralComment,
+    CoralLook,
+    Decision,
+    Delivery,
+    Event,
+    Post,
+    ProviderEvent,
+    Site,
+    TokenKey,
+)
 from moderation.services import ledger_check
 
 
@@ -26,6 +37,7 @@ def examine(session: Session) -> Iterator[Finding]:
     yield Finding("threads", _threads(session))
     yield Finding("outbox", _outbox(session))
     yield Finding("payments", _payments(session))
+    yield Finding("coral", _coral(session))
     yield Finding("policies", _policies(session))
     yield Finding("token keys", _token_keys(session))
     yield Finding("ledger", ledger_check.faults(session))
@@ -109,6 +121,18 @@ def _payments(session: Session) -> list[str]:
         f"{count} events of a payment provider wait; see: replydesk provider quarantine list --site {name}"
         for name, count in counted
     ]
+
+
+def _coral(session: Session) -> list[str]:
+    faults = []
+    for model, what in ((CoralLook, "looks at comments"), (CoralComment, "decisions")):
+        given_up = sa.select(Site.name, sa.func.count()).join(model, model.site_id == Site.id)
+        faults += [
+            f"{count} {what} of {name} did not reach Coral and were given up; see: replydesk integration show"
+            f" --site {name}, and then: replydesk integration retry --site {name}"
+            for name, count in session.execute(given_up.where(model.due_at.is_(None)).group_by(Site.name))
+        ]
+    return faults
 
 
 def _policies(session: Session) -> list[str]:

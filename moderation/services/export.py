@@ -27,6 +27,7 @@ from moderation.models import (
     utc_now,
 )
 from moderation.services import accounts, ledger, metering, provider_people
+from moderation.services.coral import people as coral_people
 
 # Not the reader's: whose installation it is, colleagues' names, and sums that only a program reads.
 _LEFT_OUT = {
@@ -50,6 +51,7 @@ def of_reader(session: Session, site_id: str, reader_id: str) -> dict[str, Any]:
         **_writing(session, site_id, reader_id),
         "flags": _rows(session.scalars(flagged.order_by(Flag.id))),
         **(_account(session, allowance) if allowance else _NO_ACCOUNT),
+        "coral_comments": _rows(coral_people.held_on(session, site_id, reader_id)),
         **{name: _rows(found) for name, found in provider_people.held_on(session, site_id, reader_id).items()},
         **{name: _rows(found) for name, found in metering.held_on(session, site_id, reader_id).items()},
         "standing_history": _rows(session.scalars(acts.order_by(Audit.id))),

@@ -14,6 +14,7 @@ REMEDIES: Mapping[str, tuple[int, str]] = {
     "cursor_invalid": (400, "Send back exactly what came as `next_cursor`, or begin without a cursor."),
     "idempotency_key_invalid": (400, "Send a key of printable ASCII that is not too long; a UUID is fine."),
     "unauthenticated": (401, "Send a valid key as `Authorization: Bearer`. It may have been revoked or rotated."),
+    "signature_unknown": (401, "Sign with a secret that was set for this site: `replydesk integration show`."),
     "forbidden": (403, "The key lacks the scope named in `needed`; make a key that has it."),
     "not_found": (404, "There is no such thing on this site; things of other sites answer the same."),
     "method_not_allowed": (405, "See the `Allow` header."),

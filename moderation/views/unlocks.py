@@ -50,7 +50,7 @@ def index(query: dict[str, Any], reader_id: str) -> Any:
     return {"items": items, "next_cursor": encode_cursor([last] if last else None)}
 
 
-@bp.delete("/<reader_id>/unlocks/<path:post_id>")
+@bp.delete("/<reader_id>/unlocks/<post_id:post_id>")
 @changes
 @bp.response(200, UnlockChangeOut)
 @bp.alt_response(409, description="`state_forbids`: the site's time for it is over.")

@@ -55,14 +55,21 @@ def rows_of_json_lines(
     stream: IO[bytes], form: Form[Made_co], *, ignore_unknown: bool = False
 ) -> Iterator[Made_co | Skipped]:
     """Read one object a line; empty lines count as lines and as nothing else."""
-    now, line = utc_now().isoformat(), 0
+    now = utc_now().isoformat()
+    for line, raw in numbered(stream):
+        yield _checked(f"line {line}", partial(object_in, raw), form, ignore_unknown, now)
+
+
+def numbered(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Give each line that is not empty with its number, which counts empty ones too."""
+    line = 0
     while raw := stream.readline(LONGEST_LINE_BYTES):
         line += 1
         if len(raw) == LONGEST_LINE_BYTES:
             raise ReplydeskError(f"line {line} is longer than {LONGEST_LINE_BYTES:,} bytes; this is not JSON Lines.")
         raw = raw.removeprefix(_BOM) if line == 1 else raw
         if raw.strip():
-            yield _checked(f"line {line}", partial(_object, raw), form, ignore_unknown, now)
+            yield line, raw
 
 
 def rows_of_csv(
@@ -120,7 +127,8 @@ def _row(header: list[str], cells: list[str], form: Form[Any]) -> Mapping[str, A
     return {name: cell for name, cell in zip(header, cells, strict=True) if name != form.json_only}
 
 
-def _object(raw: bytes) -> Mapping[str, Any]:
+def object_in(raw: bytes) -> Mapping[str, Any]:
+    """The JSON object in a line; refuse one that holds none."""
     try:
         value = json.loads(raw.decode())
     except UnicodeDecodeError:

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from moderation.views.doors import akismet, discovery, generic, perspective, stripe
+from moderation.views.doors import akismet, coral, discovery, generic, perspective, stripe
 
 
 def install(app: Flask) -> None:
@@ -12,3 +12,4 @@ def install(app: Flask) -> None:
     akismet.install(app)
     stripe.install(app)
     generic.install(app)
+    coral.install(app)
