@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 # At once and on every core, but without the libraries' own tests; then no start has to do it.
 COMPILE := $(BIN)/python -m compileall -q -q -j 0 -x '/tests?/|/playwright/driver/'
 
-.PHONY: help run setup test test-postgresql lint docs format lock migration clean
+.PHONY: help run setup test test-postgresql soak lint docs format lock migration clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-18s %s\n' "$$name" "$$text"; done
@@ -31,6 +31,10 @@ test: $(VENV)/.dev ## the whole test suite
 
 test-postgresql: $(VENV)/.dev ## the HTTP tests on a PostgreSQL that is started for them
 	@$(BIN)/python tests/postgresql.py
+
+soak: $(VENV)/.dev ## the races, the model and the killed servers for hours, on SQLite and PostgreSQL
+	@SOAK=1 $(BIN)/python -m pytest -s tests/chaos
+	@SOAK=1 $(BIN)/python tests/postgresql.py -s tests/chaos
 
 docs: $(VENV)/.dev ## write the tables of settings, commands and routes anew
 	@$(BIN)/python docs/tables.py
