@@ -58,7 +58,7 @@ def test_the_ledger_itself_refuses_what_such_a_one_would_spend_twice(installatio
     counted = raced(installation, "with a ledger")
 
     assert counted["violated"] > 0
-    assert overspent(installation) == 0
+    assert overspent(installation) <= 0
 
 
 @pytest.mark.slow
