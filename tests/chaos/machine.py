@@ -21,7 +21,7 @@ KEPT_HOURS = 72
 LOOK_EVERY = 4
 READERS = st.sampled_from(["ana", "bo"])
 ANYBODY = st.sampled_from(["ana", "bo", "sue"])
-POSTS = st.sampled_from([f"post/{n}" for n in range(6)])
+POSTS = st.sampled_from([f"post/{n}" for n in range(4)])
 KINDS = st.sampled_from(["bundle", "gift", "goodwill", "refund", "import"])
 DRY = st.sampled_from([False] * 7 + [True])
 NAMES = st.sampled_from([*(name for name in PLANS if name != "kept"), "flex"])
@@ -114,8 +114,10 @@ class Readers(RuleBasedStateMachine):
     def unlock(self, reader, post, dry):
         self.both(reader, "unlock", post, method="POST", path="/unlocks", body={"post_id": post}, dry=dry)
 
-    @rule(reader=ANYBODY, post=POSTS, dry=DRY)
-    def refund(self, reader, post, dry):
+    @rule(reader=ANYBODY, post=POSTS, any=DRY, dry=DRY)
+    def refund(self, reader, post, any, dry):
+        # Mostly one that is open: of the others there is little to say.
+        post = post if any else max(self.books.at(reader, self.now).open_posts(self.now), default=post)
         self.both(reader, "refund", post, method="DELETE", path=f"/unlocks/{post}", dry=dry)
 
     @rule(reader=ANYBODY, post=POSTS)
@@ -149,7 +151,7 @@ class Readers(RuleBasedStateMachine):
         body = {"reference": reference}
         self.both(reader, "renew", reference, method="POST", path="/subscription/renew", body=body, dry=dry)
 
-    @rule(reader=READERS, at=st.sampled_from(["now", "period_end", "period_end"]), dry=DRY)
+    @rule(reader=READERS, at=st.sampled_from(["now", "period_end"]), dry=DRY)
     def cancel(self, reader, at, dry):
         self.both(reader, "cancel", at, method="POST", path="/subscription/cancel", body={"at": at}, dry=dry)
 
