@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 DATABASES = ("http", "migrations")
 # What never asks this database: models, browsers, and processes with a database file of their own.
-ELSEWHERE = ("tests/classifiers", "tests/browser", "tests/chaos", "tests/test_newcomer.py", "tests/test_house.py")
+ELSEWHERE = ("tests/classifiers", "tests/browser", "tests/test_newcomer.py", "tests/test_house.py")
 
 
 def at(url: str, database: str) -> str:

@@ -91,7 +91,8 @@ def of_period(
 
 def end_plan(session: Session, allowance: Allowance, subscription: Subscription, *, now: datetime) -> None:
     """Let the plan's unlocks run out now, with the access that they belonged to."""
-    theirs = sa.and_(Grant.subscription_id == subscription.id, Grant.unlocks_left > 0)
+    # Those too of which nothing is left: what is given back to one of them must not outlive the plan.
+    theirs = sa.and_(Grant.subscription_id == subscription.id, _not_over(now))
     change = sa.update(Grant).where(theirs).values(expires_at=now)
     session.execute(change, execution_options={"synchronize_session": False})
     ledger.settle(session, allowance, now)
@@ -117,8 +118,12 @@ def of_paid_period(
 
 def end_referred(session: Session, allowance: Allowance, reference: str, *, now: datetime) -> None:
     """Let the unlocks of one subscription at a provider run out now."""
-    mine = sa.and_(Grant.allowance_id == allowance.id, Grant.kind == "plan", Grant.unlocks_left > 0)
+    mine = sa.and_(Grant.allowance_id == allowance.id, Grant.kind == "plan", _not_over(now))
     theirs = sa.and_(mine, Grant.reference.startswith(f"{reference}:", autoescape=True))
     change = sa.update(Grant).where(theirs).values(expires_at=now)
     session.execute(change, execution_options={"synchronize_session": False})
     ledger.settle(session, allowance, now)
+
+
+def _not_over(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(Grant.expires_at.is_(None), Grant.expires_at > now)
