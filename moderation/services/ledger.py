@@ -127,18 +127,22 @@ def _expire(session: Session, allowance: Allowance, lot: Lot, unlocks: int, now:
 
 
 def open_lots(session: Session, allowance_id: str) -> list[Lot]:
+    """The grants of an account that ``lots_of`` selects."""
+    return [Lot(*row) for row in session.execute(lots_of(Grant.allowance_id == allowance_id))]
+
+
+def lots_of(whose: sa.ColumnElement[bool], *more: Any) -> sa.Select[Any]:
     """The grants that still hold something, with all of the subscription periods that they touch.
 
     Those are the first period that still holds something, the one before it and all after it: what is over
     for good stays out, so that an account does not grow slower with every period.
     """
     columns = [Grant.__table__.c[name] for name in Lot.COLUMNS]
-    mine = sa.select(*columns).where(Grant.allowance_id == allowance_id)
     held = sa.orm.aliased(Grant)
     same = sa.and_(held.subscription_id == Grant.subscription_id, held.unlocks_left > 0)
     first = sa.select(sa.func.min(held.period)).where(same).scalar_subquery()
     living = sa.or_(Grant.unlocks_left > 0, Grant.period >= first - 1)
-    return [Lot(*row) for row in session.execute(mine.where(living).order_by(*_BY_EXPIRY))]
+    return sa.select(*more, *columns).where(whose, living).order_by(*_BY_EXPIRY)
 
 
 def left_at(session: Session, allowance: Allowance, now: datetime) -> int:

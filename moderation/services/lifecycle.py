@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from moderation.errors import StateForbids
 from moderation.models import Allowance, PlanVersion, State, Subscription, SubscriptionTransition, table_of
-from moderation.services import audit, outbox
+from moderation.services import audit, batch, outbox
 
 
 class Happening(StrEnum):
@@ -154,7 +154,7 @@ def turn(
         cause=cause, actor=actor, reference=reference, effective_at=at,
     )  # fmt: skip
     session.add(row)
-    session.flush()
+    batch.flush(session)
     _tell(session, allowance, subscription, row)
 
 
