@@ -126,6 +126,11 @@ def _reader(made, site_id, n, plan, history: Account) -> None:
     made["allowance"].append((alw, site_id, reader, balance, last, last, PAID_UNTIL if plan else None, MADE))
 
 
+def _plain(cell):
+    # As SQLAlchemy writes an instant into SQLite.
+    return cell.isoformat(" ", "microseconds") if isinstance(cell, datetime) else cell
+
+
 def _into_sqlite(engine: sa.Engine, chunks) -> None:
     connection = engine.raw_connection()
     cursor = connection.cursor()
@@ -137,7 +142,7 @@ def _into_sqlite(engine: sa.Engine, chunks) -> None:
         for table, rows in made.items():
             names = COLUMNS[table].split()
             marks = ", ".join("?" * len(names))
-            text = [[str(cell) if isinstance(cell, datetime) else cell for cell in row] for row in rows]
+            text = [[_plain(cell) for cell in row] for row in rows]
             cursor.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", text)  # noqa: S608 -- our names
     cursor.execute("COMMIT")
     cursor.execute(SQLITE_GUARDS[2])

@@ -28,6 +28,10 @@ TWINS = [f"v-{number}" for number in range(6)]
 NAMES = {"id", "created_at", "reader_id"}
 
 
+def is_id(value):
+    return str(value).startswith(("sub_", "unl_"))
+
+
 def engage(client, readers):
     """Three kinds of reader: one who cancelled, one who paid ahead, one who does nothing more; a gift that runs out."""
     with at():
@@ -49,10 +53,7 @@ def due(client):
 def shown(client, app, readers):
     """What every reader's books say and what was told of them, without what must differ between two readers."""
     rows = [row for reader in readers for row in (*history(client, reader), *ledger(client, reader))]
-    bare = [
-        {key: row[key] for key in sorted(row.keys() - NAMES) if not str(row[key]).startswith(("sub_", "unl_"))}
-        for row in rows
-    ]
+    bare = [{key: row[key] for key in row if key not in NAMES and not is_id(row[key])} for row in rows]
     with app.app_context():
         told = [db.session.query(Event).filter(Event.body.contains(f'"{reader}"')).count() for reader in readers]
         mine = db.session.query(Allowance).filter(Allowance.reader_id.in_(readers)).order_by(Allowance.reader_id)

@@ -27,9 +27,8 @@ def faults(session: Session, progress: Callable[[int], None] = lambda _: None) -
     """
     found: dict[Check, list[str]] = {check: [] for check in (_entries, _balances, _grants, _shares)}
     for span, done in _spans(session):
-        for check, sentences in found.items():
-            if len(sentences) < MOST_FAULTS:
-                sentences += check(session, span)
+        for check, told in found.items():
+            told.extend(check(session, span) if len(told) < MOST_FAULTS else ())
         progress(done)
     return [sentence for sentences in found.values() for sentence in sentences[:MOST_FAULTS]]
 
