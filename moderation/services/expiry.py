@@ -34,6 +34,15 @@ _EXPIRE = (
 )
 
 
+_ALLOWANCES = table_of(Allowance)
+_KEPT = ("unlocks_left", "sequence", "version", "due_at", "set_aside_until")
+_ACCOUNT = (
+    sa.update(_ALLOWANCES)
+    .where(_ALLOWANCES.c.id == sa.bindparam("account"))
+    .values({name: sa.bindparam(f"new_{name}") for name in _KEPT})
+)
+
+
 class NotTogether(Exception):  # noqa: N818 -- no error: what cannot be done for many is done for each
     """Something in the batch needs more than the statements that write many readers."""
 
@@ -94,6 +103,8 @@ def _settle(session: Session, found: Sequence[Allowance], now: datetime) -> None
         for allowance in found:
             allowance.version += 1
             _one(session, allowance, subscriptions.get(allowance.id), held[allowance.id], spent, now)
+        accounts_now = [_taken_over(allowance) for allowance in found]
+        session.connection().execute(_ACCOUNT, accounts_now)
     del versions
     if spent and session.connection().execute(_EXPIRE, spent).rowcount != len(spent):
         raise NotTogether("a grant holds less than it did a moment ago")
@@ -123,6 +134,14 @@ def _one(
     moments += [lifecycle.next_step_at(subscription)] if subscription else []
     allowance.due_at = min((moment for moment in moments if moment), default=None)
     allowance.set_aside_until = None
+
+
+def _taken_over(allowance: Allowance) -> dict[str, Any]:
+    """The account's values for one statement over all of the batch; the session need not write them again."""
+    values = {name: getattr(allowance, name) for name in _KEPT}
+    for name, value in values.items():
+        sa.orm.attributes.set_committed_value(allowance, name, value)
+    return {"account": allowance.id} | {f"new_{name}": value for name, value in values.items()}
 
 
 def _lots(session: Session, ids: Sequence[str]) -> Mapping[str, Sequence[Lot]]:
