@@ -42,6 +42,16 @@ from moderation.db import mark_reading
 mark_reading(False)
 worker.do_chores(create_app())
 """
+PROOF = """
+import sys
+from pathlib import Path
+from moderation.cli import replydesk
+try:
+    replydesk(["ledger", "verify"])
+finally:
+    [peak] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    print(peak.split()[1], file=sys.stderr)
+"""
 CPUS = sorted(os.sched_getaffinity(0))
 
 
@@ -148,10 +158,10 @@ def interleaved(small: dict, large: dict) -> dict[str, list[float]]:
 def verify(place: dict) -> dict:
     """``replydesk ledger verify`` as a process of its own: its seconds, and the most memory it held."""
     began = time.monotonic()
-    words = ["from moderation.cli import replydesk; import resource, sys", "try: replydesk(['ledger', 'verify'])",
-             "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"]  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", "\n".join(words)], cwd=ROOT, env=os.environ | place["environ"],
-                          check=False, capture_output=True, text=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", PROOF], cwd=ROOT, env=os.environ | place["environ"], check=False, capture_output=True,
+        text=True,
+    )  # fmt: skip
     memory = int(done.stderr.split()[-1]) / 1024
     return {"seconds": time.monotonic() - began, "memory_mb": memory, "code": done.returncode, "said": done.stdout}
 

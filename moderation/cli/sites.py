@@ -83,7 +83,7 @@ def rotate(key_or_id: str, as_json: bool) -> None:
 @key.command()
 @click.argument("key_or_id", metavar="KEY")
 def revoke(key_or_id: str) -> None:
-    """End KEY (its text or id) now."""
+    """End KEY (its text or id); within a second no process takes it any more."""
     with open_session(writes=True) as session:
         found = sites.find_key(session, key_or_id)
         sites.revoke_key(session, found, actor=ACTOR)
