@@ -111,3 +111,12 @@ def test_a_bulk_change_of_sites_is_noticed(app, client):
         db.session.rollback()
 
     assert KnownKeys.changes > before
+
+
+def test_access_is_asked_for_without_a_transaction_where_none_has_begun(installation):
+    give(installation.client, 1)
+
+    before = access(installation.client)
+    unlock(installation.client)
+
+    assert (before["because"], access(installation.client)["because"]) == ("none", "unlocked")

@@ -4,6 +4,7 @@ One statement, compiled once, reads everything by primary keys and unique indexe
 in which something has fallen due that the worker has not written yet.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -72,7 +73,7 @@ STATEMENT = _statement()
 def find(session: Session, site_id: str, reader_id: str, post_id: str) -> dict[str, Any]:
     """Answer for one reader and post; who and what was never named has no access and costs no row."""
     now, names = utc_now(), {"site_id": site_id, "reader_id": reader_id, "post_id": post_id}
-    stored = Stored(*session.connection().execute(STATEMENT, names).one())
+    stored = _read(session, names)
     left = stored.unlocks_left or 0
     if stored.due_at is not None and stored.due_at <= now:
         stored, left = _brought_up(session, stored, now)
@@ -83,6 +84,15 @@ def find(session: Session, site_id: str, reader_id: str, post_id: str) -> dict[s
         "until": ground.until if ground else None,
         "unlock_left": left,
     }
+
+
+def _read(session: Session, names: Mapping[str, str]) -> Stored:
+    """In the transaction where there is one: it may have changed something. Else without making one, which costs."""
+    bind = session.get_bind()
+    if session.in_transaction() or isinstance(bind, sa.Connection):
+        return Stored(*session.connection().execute(STATEMENT, names).one())
+    with bind.connect() as connection:
+        return Stored(*connection.execute(STATEMENT, names).one())
 
 
 def _brought_up(session: Session, stored: Stored, now: datetime) -> tuple[Stored, int]:
