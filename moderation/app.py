@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from moderation import __version__, config, db, http_errors, rate_limits, scoring
+from moderation import __version__, auth, config, db, http_errors, rate_limits, scoring
 from moderation.openapi import ProblemApi
 from moderation.strict_json import StrictJson
 from moderation.views import API, PAGES, docs
@@ -39,6 +39,7 @@ def create_app(overrides: dict[str, Any] | None = None) -> Flask:
     app.after_request(_finish)
     db.init_app(app, settings, config.database_url(settings))
     app.extensions["schema_head"] = config.schema_head(MIGRATIONS)
+    auth.init_app(app)
     http_errors.init_app(app)
     scoring.init_app(app, settings)
     rate_limits.init_app(app)

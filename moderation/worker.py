@@ -36,7 +36,12 @@ from moderation.services.deliveries import Attempt, Outcome
 log = logging.getLogger("replydesk.worker")
 SENDERS = 8
 EVENTS_A_TURN = 20
+# Readers that are settled in one transaction: this many at first, then what fits into the time. On SQLite nobody
+# else writes meanwhile, so it is short, and a pause after it lets others write.
 READERS_A_TURN = 50
+MOST_READERS_A_TURN = 1_000
+TURN_SECONDS = 0.04
+PAUSE_SECONDS = 0.008
 # How long a stopping worker waits for answers; what is under way after that is given back.
 STOP_SECONDS = 1.5
 LONGEST_WAIT_SECONDS = 0.5
@@ -44,6 +49,21 @@ CHORES_EVERY_SECONDS = 15.0
 LONGEST_BACKOFF_SECONDS = 30.0
 AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
+
+class Pace:
+    """How many readers are settled in one transaction, by how long the last took."""
+
+    def __init__(self, readers: int) -> None:
+        self.readers = readers
+
+    def note(self, count: int, seconds: float) -> None:
+        """Take at most twice as many next time, or fewer."""
+        if count == self.readers:
+            fitting = int(count * TURN_SECONDS / max(seconds, 1e-6))
+            self.readers = max(1, min(fitting, count * 2, MOST_READERS_A_TURN))
+
+
+pace = Pace(READERS_A_TURN)
 Chore = Callable[[Session, datetime, Mapping[str, Any]], int]
 # Each does a batch and returns how many it found; it is called again until it finds none.
 CHORES: Mapping[str, Chore] = {
@@ -56,7 +76,6 @@ CHORES: Mapping[str, Chore] = {
         session, now=now, days=settings["ANONYMOUS_READER_DAYS"]
     ),
     "coral answers": lambda session, now, _: coral_phase.purge(session, now=now),
-    "expiries": lambda session, now, _: subscriptions.expire_due(session, READERS_A_TURN, now=now),
     "token keys": lambda session, now, _: token_keys.purge(session, now=now),
     "notices": lambda session, now, _: notices.tell_due(session, READERS_A_TURN, now=now),
 }
@@ -97,6 +116,9 @@ def do_chores(app: Flask) -> None:
                 pass
     with _one_item("chore: fetches"):
         _fetch_due(app)
+    with _one_item("chore: expiries"):
+        while _expire(app):
+            pass
 
 
 def _do(app: Flask, chore: Chore) -> int:
@@ -115,6 +137,16 @@ def _fetch_due(app: Flask) -> None:
         if answer.fault:
             # The next one would most likely wait in vain, too.
             break
+
+
+def _expire(app: Flask) -> int:
+    began, asked = time.monotonic(), pace.readers
+    with _transaction(app) as session:
+        count = subscriptions.expire_due(session, asked, now=utc_now())
+    pace.note(count, time.monotonic() - began)
+    if count == asked:
+        time.sleep(PAUSE_SECONDS)
+    return count
 
 
 class Worker:

@@ -1,10 +1,12 @@
 """``replydesk site`` and ``replydesk key``: tenants and the keys they call with."""
 
 import json
+import time
 from collections.abc import Sequence
 
 import click
 
+from moderation import known_keys
 from moderation.auth import SCOPES
 from moderation.cli.database import ACTOR, open_session
 from moderation.cli.thresholds import model_thresholds
@@ -96,11 +98,13 @@ def rotate(key_or_id: str, as_json: bool) -> None:
 @key.command()
 @click.argument("key_or_id", metavar="KEY")
 def revoke(key_or_id: str) -> None:
-    """End KEY (its text or id) now."""
+    """End KEY (its text or id); when this command ends, no process takes it any more."""
     with open_session(writes=True) as session:
         found = sites.find_key(session, key_or_id)
         sites.revoke_key(session, found, actor=ACTOR)
         session.commit()
+        # Then what this command says holds in every process.
+        time.sleep(known_keys.SECONDS)
         click.echo(f"The key …{found.last4} is revoked.")
 
 

@@ -33,6 +33,8 @@ class Allowance(Base):
     version: Mapped[int] = mapped_column(sa.BigInteger, default=0)
     # When the next grant or paid time runs out: until then the row can be believed as it stands.
     due_at: Mapped[datetime | None]
+    # What was due could not be written: the worker tries again then.
+    set_aside_until: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
@@ -45,6 +47,7 @@ class Grant(Base):
         sa.CheckConstraint("unlocks > 0 AND unlocks_left >= 0 AND unlocks_left <= unlocks", name="within_grant"),
         sa.Index("ix_unlock_grant_open", "allowance_id", "expires_at", "id", sqlite_where=sa.text("unlocks_left > 0"),
                  postgresql_where=sa.text("unlocks_left > 0")),
+        sa.Index("ix_unlock_grant_allowance_id_id", "allowance_id", "id"),
         sa.Index("ix_unlock_grant_subscription_id_period", "subscription_id", "period"),
     )  # fmt: skip
 

@@ -80,21 +80,6 @@ def reckon(session: Session, allowance: Allowance) -> None:
     subscription = lifecycle.of_allowance(session, allowance.id)
     moments = [ledger.next_expiry(session, allowance.id), subscription and lifecycle.next_step_at(subscription)]
     due_at = min((moment for moment in moments if moment), default=None)
-    if allowance.due_at != due_at:
-        allowance.due_at = due_at
+    if allowance.due_at != due_at or allowance.set_aside_until is not None:
+        allowance.due_at, allowance.set_aside_until = due_at, None
         session.flush()
-
-
-def expire_due(session: Session, *, now: datetime, limit: int) -> int:
-    """Write down what has fallen due, for at most ``limit`` readers; return for how many.
-
-    Workers may run side by side: each takes readers that no other holds.
-    """
-    due = sa.select(Allowance).where(Allowance.due_at <= now).order_by(Allowance.due_at).limit(limit)
-    found = session.scalars(due.with_for_update(skip_locked=True)).all()
-    for allowance in found:
-        allowance.version += 1
-        session.flush()
-        settle(session, allowance, now)
-        reckon(session, allowance)
-    return len(found)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from moderation.models import (
+    Allowance,
     Comment,
     CoralComment,
     CoralLook,
@@ -41,6 +42,15 @@ def examine(session: Session) -> Iterator[Finding]:
     yield Finding("policies", _policies(session))
     yield Finding("token keys", _token_keys(session))
     yield Finding("ledger", ledger_check.faults(session))
+    yield Finding("settlement", _set_aside(session))
+
+
+def _set_aside(session: Session) -> list[str]:
+    waiting = sa.select(Allowance.id, Allowance.due_at).where(Allowance.set_aside_until.is_not(None)).limit(20)
+    return [
+        f"Allowance {row.id}: what was due at {row.due_at:%Y-%m-%d %H:%M} UTC could not be written; the log says why."
+        for row in session.execute(waiting)
+    ]
 
 
 def _integrity(session: Session) -> list[str]:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from moderation.ids import new_id
 from moderation.models import Event, table_of, utc_now
+from moderation.services import batch
 
 EVENT_TYPES = (
     "comment.published",
@@ -49,7 +50,7 @@ def emit(session: Session, *, site_id: str, type: str, data: Mapping[str, Any]) 
     if len(text.encode()) > MOST_BODY_BYTES:
         text = _serialise(body | {"data": _lightened(data)})
     row = {"id": id, "site_id": site_id, "type": type, "body": text, "created_at": now, "dispatched_at": None}
-    session.connection().execute(_INSERT, row)
+    batch.write(session, _INSERT, row)
     return id
 
 

@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 from moderation.errors import Invalid, NotFound
 from moderation.ids import new_id
 from moderation.models import Allowance, PlanVersion, Site, State, Subscription, SubscriptionTransition, utc_now
-from moderation.services import accounts, grants, ledger, lifecycle, periods, plans
+from moderation.services import accounts, expiry, grants, ledger, lifecycle, periods, plans
 from moderation.services.lifecycle import Happening
 
 
 def expire_due(session: Session, limit: int, *, now: datetime | None = None) -> int:
     """The worker's chore: write down what has fallen due for at most ``limit`` readers; return for how many."""
-    return accounts.expire_due(session, now=now or utc_now(), limit=limit)
+    return expiry.expire_due(session, now=now or utc_now(), limit=limit)
 
 
 @contextmanager

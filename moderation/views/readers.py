@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import g
 
+from moderation.auth import may_remember_key
 from moderation.db import db
 from moderation.schemas.readers import AccessOut, AccessQuery, EntitlementTokenOut, ReaderExportOut, ReaderOut
 from moderation.services import access, entitlements, erasure, export, readers
@@ -30,6 +31,7 @@ def show(reader_id: str) -> Any:
 @bp.get("/<reader_id>/access")
 @bp.arguments(AccessQuery, location="query")
 @bp.response(200, AccessOut)
+@may_remember_key
 def show_access(query: dict[str, Any], reader_id: str) -> Any:
     """May this reader read this post, and why?
 

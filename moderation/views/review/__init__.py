@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from moderation.views import limits
 from moderation.views.review import decide, errors, login, policy, queue, readers, rendering, session
 from moderation.views.review.blueprint import bp, csrf
 
@@ -14,3 +15,4 @@ def install(app: Flask) -> None:
     csrf.init_app(app)
     rendering.init_app(app)
     app.register_blueprint(bp)
+    limits.attach(app, session.limiter, bp)
