@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -89,6 +90,9 @@ def run(name: str, folder: Path, readers: int, entries: int) -> dict:
 
 
 def prepared(name: str, folder: Path, readers: int, entries: int) -> dict:
+    if not (folder / "key").exists():
+        # What an interrupted run has left is no beginning.
+        shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     environ, more = {"REPLYDESK_DATA": str(folder), "REPLYDESK_SECRET_KEY": "bench"}, {}
     if name == "postgresql":
@@ -103,10 +107,12 @@ def prepared(name: str, folder: Path, readers: int, entries: int) -> dict:
         mark_reading(False)
         if not key.exists():
             Base.metadata.create_all(db.engine)
-            key.write_text(founded())
+            secret = founded()
             site_id = db.session.query(Site.id).scalar()
             db.session.remove()
             fill(db.engine, site_id, readers=readers, entries=entries, seed=readers)
+            # Last: its being there says that everything else is.
+            key.write_text(secret)
         site_id, engine = db.session.query(Site.id).scalar(), db.engine
         db.session.remove()
     bare = bare_view(engine, site_id)

@@ -216,9 +216,19 @@ class TestTheAnswer:
         monkeypatch.setattr(accounts, "settle", lambda *args: (order.append("settled"), settle(*args)))
         monkeypatch.setattr(figures.Watch, "begins", lambda *args: (order.append("compared"), begins(*args)))
 
-        give(client, 2)
+        body = {"unlocks": 2, "kind": "gift"}
+        client.post(url("/grants"), json=body, headers={"If-Match": "*"})
 
         assert order == ["settled", "compared"]
+
+    def test_who_asks_nothing_pays_for_no_figures(self, client, monkeypatch):
+        seen, begins = [], figures.Watch.begins
+        monkeypatch.setattr(figures.Watch, "begins", lambda *args: (seen.append(1), begins(*args)))
+
+        give(client, 2)
+        client.post(f"{url('/grants')}?dry_run=true", json={"unlocks": 2, "kind": "gift"})
+
+        assert len(seen) == 1
 
     def test_a_dry_run_is_refused_as_the_change_would_be(self, client):
         give(client, 2)

@@ -5,6 +5,8 @@ import re
 import pytest
 import time_machine
 
+from moderation.rate_limits import Windows
+
 NOON = "2026-11-25T12:00:00Z"
 
 
@@ -12,9 +14,9 @@ NOON = "2026-11-25T12:00:00Z"
 def three_a_minute(app, monkeypatch):
     """A fresh count, and a quota that is soon used up."""
     monkeypatch.setitem(app.config, "RATE_LIMIT", 3)
-    app.extensions["rate_limiter"].storage.reset()
+    app.extensions["rate_limiter"].reset()
     yield
-    app.extensions["rate_limiter"].storage.reset()
+    app.extensions["rate_limiter"].reset()
 
 
 def test_answers_say_the_quota_and_what_is_left(three_a_minute, client):
@@ -62,3 +64,13 @@ def test_who_has_no_key_is_told_so_and_counts_for_nobody(app, three_a_minute):
     answers = [app.test_client().get("/v1/readers/u-77") for _ in range(5)]
 
     assert {answer.status_code for answer in answers} == {401}
+
+
+def test_a_clock_that_is_put_back_shuts_no_key_out():
+    windows = Windows()
+    with time_machine.travel(NOON, tick=False) as clock:
+        counted = [windows.count("key")[0] for _ in range(3)]
+        clock.shift(-3_600)
+        after = windows.count("key")[0]
+
+    assert (counted, after) == ([1, 2, 3], 1)

@@ -4,7 +4,7 @@ One statement, compiled once, reads everything by primary keys and unique indexe
 in which something has fallen due that the worker has not written yet.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from moderation.models import Allowance, PlanVersion, Post, Site, Subscription, Unlock, table_of, utc_now
-from moderation.services import ledger, lifecycle, metering, plans
+from moderation.services import ledger, lifecycle, meter_rules, metering, plans
+from moderation.services.direct import DirectSelect
 
 _POSTS, _ALLOWANCES, _SUBSCRIPTIONS = table_of(Post), table_of(Allowance), table_of(Subscription)
 _VERSIONS, _UNLOCKS = table_of(PlanVersion), table_of(Unlock)
@@ -42,16 +43,16 @@ class Stored(NamedTuple):
 
 
 def _statement() -> sa.Select[Any]:
-    asked = sa.select(sa.literal_column("1").label("one")).subquery("asked")
-    post = sa.and_(_POSTS.c.site_id == sa.bindparam("site_id"), _POSTS.c.id == sa.bindparam("post_id"))
-    account = sa.and_(
-        _ALLOWANCES.c.site_id == sa.bindparam("site_id"), _ALLOWANCES.c.reader_id == sa.bindparam("reader_id")
-    )
+    # As columns, for SQLite with ANALYZE's figures plans a join of bound values anew at each execution: 50 us, not 7.
+    names = ("site_id", "reader_id", "post_id")
+    asked = sa.select(*(sa.bindparam(name, type_=sa.String).label(name) for name in names)).subquery("asked")
+    post = sa.and_(_POSTS.c.site_id == asked.c.site_id, _POSTS.c.id == asked.c.post_id)
+    account = sa.and_(_ALLOWANCES.c.site_id == asked.c.site_id, _ALLOWANCES.c.reader_id == asked.c.reader_id)
     bought = sa.and_(
         _VERSIONS.c.site_id == _SUBSCRIPTIONS.c.site_id, _VERSIONS.c.name == _SUBSCRIPTIONS.c.plan,
         _VERSIONS.c.version == _SUBSCRIPTIONS.c.plan_version,
     )  # fmt: skip
-    opened = sa.and_(_UNLOCKS.c.allowance_id == _ALLOWANCES.c.id, _UNLOCKS.c.post_id == sa.bindparam("post_id"))
+    opened = sa.and_(_UNLOCKS.c.allowance_id == _ALLOWANCES.c.id, _UNLOCKS.c.post_id == asked.c.post_id)
     columns = (
         _POSTS.c.free, _POSTS.c.section, _POSTS.c.tags, _ALLOWANCES.c.id, _ALLOWANCES.c.unlocks_left,
         _ALLOWANCES.c.due_at, _SUBSCRIPTIONS.c.id, _SUBSCRIPTIONS.c.access_until, _VERSIONS.c.opens, _UNLOCKS.c.id,
@@ -68,25 +69,42 @@ def _statement() -> sa.Select[Any]:
 
 
 STATEMENT = _statement()
+DIRECT = DirectSelect(STATEMENT)
 
 
 def find(session: Session, site: Site, reader_id: str, post_id: str) -> dict[str, Any]:
     """Answer for one reader and post; who and what was never named has no access and costs no row."""
-    now, names = utc_now(), {"site_id": site.id, "reader_id": reader_id, "post_id": post_id}
-    stored = _read(session, names)
-    left = stored.unlocks_left or 0
+    names = {"site_id": site.id, "reader_id": reader_id, "post_id": post_id}
+    return _answer(_read(session, names), lambda: session, site, names)
+
+
+def find_directly(
+    bind: sa.Engine | sa.Connection, begin: Callable[[], Session], site: Site, reader_id: str, post_id: str
+) -> dict[str, Any]:
+    """The same where no transaction has begun; ``begin`` gives a session where more must be read."""
+    names = {"site_id": site.id, "reader_id": reader_id, "post_id": post_id}
+    row = DIRECT.one(bind, names) if isinstance(bind, sa.Engine) else None
+    return find(begin(), site, reader_id, post_id) if row is None else _answer(Stored(*row), begin, site, names)
+
+
+def _answer(stored: Stored, begin: Callable[[], Session], site: Site, names: Mapping[str, str]) -> dict[str, Any]:
+    now, left = utc_now(), stored.unlocks_left or 0
     if stored.due_at is not None and stored.due_at <= now:
-        stored, left = _brought_up(session, stored, now)
+        stored, left = _brought_up(begin(), stored, now)
     ground = _free(stored) or _subscribed(stored, now) or _unlocked(stored, now)
-    meter = metering.standing(session, site, metering.Who(reader_id), post_id, stored.section or "", now=now)
+    meter = None
+    # Most sites have none: they pay for no session.
+    if meter_rules.of_site(site) is not None:
+        who, section = metering.Who(names["reader_id"]), stored.section or ""
+        meter = metering.standing(begin(), site, who, names["post_id"], section, now=now)
     if ground is None and meter is not None and meter.opens:
         ground = Ground("meter", meter.until)
     return {
         "allowed": ground is not None,
         "because": ground.because if ground else "none",
-        "until": ground.until if ground else None,
         "unlock_left": left,
         "meter_left": meter.left if meter else None,
+        "until": ground.until if ground else None,
     }
 
 
