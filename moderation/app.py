@@ -11,9 +11,12 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from moderation import __version__, auth, config, db, http_errors, rate_limits, scoring
 from moderation.openapi import ProblemApi
 from moderation.strict_json import StrictJson
-from moderation.views import API, PAGES, docs
+from moderation.views import API, PAGES, docs, security
 from moderation.views.blueprint import PostId
 
+_HEADERS = (
+    ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "same-origin"), ("Cache-Control", "no-store"),
+)  # fmt: skip
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 
@@ -72,8 +75,5 @@ def _name_request() -> None:
 
 
 def _finish(response: Response) -> Response:
-    response.headers["X-Request-ID"] = g.get("request_id", "")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "same-origin")
-    response.headers.setdefault("Cache-Control", "no-store")
+    security.add_missing(response, (("X-Request-ID", g.get("request_id", "")), *_HEADERS))
     return response

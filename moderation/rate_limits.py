@@ -66,6 +66,6 @@ def _count() -> None:
 def _announce(response: Response) -> Response:
     if "rate_limit" in g:
         left, seconds = g.rate_limit
-        response.headers["RateLimit-Policy"] = f'"{POLICY}";q={current_app.config["RATE_LIMIT"]};w={WINDOW_SECONDS}'
-        response.headers["RateLimit"] = f'"{POLICY}";r={left};t={seconds}'
+        response.headers.add("RateLimit-Policy", f'"{POLICY}";q={current_app.config["RATE_LIMIT"]};w={WINDOW_SECONDS}')
+        response.headers.add("RateLimit", f'"{POLICY}";r={left};t={seconds}')
     return response

@@ -17,6 +17,7 @@ from tests.engagement import done, give, problem, sell, subscribe, unlock, url
 from tests.factories import THRESHOLDS
 
 POSTS = ("opened", "free", "plain", "never")
+IDS = ("site_id", "reader_id", "post_id")
 
 
 @pytest.fixture
@@ -92,13 +93,14 @@ def test_sqlite_plans_the_statement_once_for_all_readers(app, engaged):
             pytest.skip("PostgreSQL's driver prepares by itself")
         with db.engine.begin() as connection:
             connection.exec_driver_sql("ANALYZE")
-        text = access.DIRECT.prepared(db.engine.dialect).text
+        prepared = access.DIRECT.prepared(db.engine.dialect)
         connection = db.engine.raw_connection()
     driver, planned = connection.driver_connection, []
     driver.set_authorizer(lambda *told: planned.append(told) or 0)
-    driver.execute(text, ["site", "reader", "post"]).fetchone()
+    ask = lambda *ids: driver.execute(prepared.text, prepared.given(dict(zip(IDS, ids, strict=True)))).fetchone()  # noqa: E731 -- told twice below
+    ask("site", "reader", "post")
     first = len(planned)
-    driver.execute(text, ["other site", "other reader", "other post"]).fetchone()
+    ask("other site", "other reader", "other post")
     driver.set_authorizer(None)
     connection.close()
 

@@ -20,6 +20,11 @@ class Prepared(NamedTuple):
     fixed: Mapping[str, Any]
     converters: Sequence[tuple[int, Converter]]
 
+    def given(self, values: Mapping[str, str]) -> Any:
+        """The values as the driver takes them: by name, or in their places."""
+        named = {**self.fixed, **values}
+        return named if self.order is None else [named[name] for name in self.order]
+
 
 class DirectSelect:
     """A ``SELECT`` of one row whose bound values are strings, which every driver takes as they are."""
@@ -35,10 +40,8 @@ class DirectSelect:
         """
         dialect = engine.dialect
         prepared = self.prepared(dialect)
-        named = {**prepared.fixed, **values}
-        given = named if prepared.order is None else [named[name] for name in prepared.order]
         try:
-            found = _fetched(engine, prepared.text, given)
+            found = _fetched(engine, prepared.text, prepared.given(values))
         except dialect.loaded_dbapi.Error:
             return None
         for place, convert in prepared.converters:

@@ -1,5 +1,6 @@
 """The blueprint of the JSON API: our body parser, and the errors that every operation may answer."""
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from moderation.errors import Invalid
 from moderation.schemas.base import BodyParser
 
 DRY_RUN = "dry_run"
+_PLAIN = re.compile(rb"(\w{1,40})=([\w.~:/-]{1,255})", re.ASCII)
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -66,6 +68,12 @@ def api_blueprint(name: str, *, prefix: str, scope: str, about: str, reads: bool
     return blueprint
 
 
+def plain_query() -> tuple[str, str] | None:
+    """Return the name and the value of a query that has one of each and nothing encoded, without parsing it."""
+    found = _PLAIN.fullmatch(request.query_string)
+    return None if found is None else (found[1].decode(), found[2].decode())
+
+
 def _refuse_unknown_parameters() -> None:
     _refuse_others(frozenset())
 
@@ -76,9 +84,12 @@ def _refuse_unknown_parameters_of_changes() -> None:
 
 
 def _refuse_others(shared: frozenset[str]) -> None:
-    if not request.args or request.endpoint is None:
+    if not request.query_string or request.endpoint is None:
         return
     known = shared | getattr(current_app.view_functions[request.endpoint], "query_names", frozenset())
+    plain = plain_query()
+    if plain is not None and plain[0] in known:
+        return
     unknown = [name for name in request.args if name not in known]
     if unknown:
         raise Invalid([{"parameter": name[:100], "detail": "Unknown parameter."} for name in unknown])

@@ -5,13 +5,13 @@ from typing import Any
 
 from flask import Response, g, request
 
-from moderation.auth import LONGEST_ID, may_remember_key
+from moderation.auth import may_remember_key
 from moderation.db import db
 from moderation.schemas.readers import AccessOut, AccessQuery, EntitlementTokenOut, ReaderExportOut, ReaderOut
 from moderation.services import access, entitlements, erasure, export, readers
 from moderation.strict_json import StrictJson
 from moderation.views.asked import tag_of
-from moderation.views.blueprint import api_blueprint
+from moderation.views.blueprint import api_blueprint, plain_query
 from moderation.views.transaction import changes
 
 bp = api_blueprint("readers", prefix="/v1/readers", scope="readers", about="Readers, by the site's own ids.")
@@ -43,14 +43,14 @@ def show_access(reader_id: str) -> Response:
     Asking counts nothing.
     """
     found = access.find_directly(db.engine, db.session, g.site, reader_id, _asked_post())
-    return Response(_WRITE(found) + "\n", mimetype="application/json")
+    return Response(_WRITE(found) + "\n", content_type="application/json")
 
 
 def _asked_post() -> str:
     """The post of the query; the schema looks at, and refuses, what is not plainly an id."""
-    post_id = request.args.get("post_id", "")
-    if post_id.isascii() and post_id.isprintable() and 0 < len(post_id) <= LONGEST_ID:
-        return post_id
+    plain = plain_query()
+    if plain is not None and plain[0] == "post_id":
+        return plain[1]
     asked: dict[str, str] = bp.ARGUMENTS_PARSER.parse(_QUERY, request, location="query")
     return asked["post_id"]
 
