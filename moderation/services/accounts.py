@@ -14,6 +14,14 @@ from moderation.services import ledger, lifecycle
 CLOCK = "clock"
 # Where a session holds who wants to see the account before and after the change (``figures.watched``).
 WATCH = "account_watch"
+# Built once: to build a statement costs more than to run it.
+_TAKE = (
+    sa.update(Allowance)
+    .where(Allowance.site_id == sa.bindparam("of_site"), Allowance.reader_id == sa.bindparam("of_reader"))
+    .values(version=Allowance.version + 1)
+    .returning(Allowance)
+)
+_FRESH = {"synchronize_session": False, "populate_existing": True}
 
 
 def find(session: Session, site_id: str, reader_id: str) -> Allowance | None:
@@ -49,14 +57,9 @@ def held(session: Session, site: Site, reader_id: str, *, now: datetime) -> Iter
 
 
 def _take(session: Session, site_id: str, reader_id: str) -> Allowance | None:
-    take = (
-        sa.update(Allowance)
-        .where(Allowance.site_id == site_id, Allowance.reader_id == reader_id)
-        .values(version=Allowance.version + 1)
-        .returning(Allowance)
-    )
-    options = {"synchronize_session": False, "populate_existing": True}
-    return session.scalars(take, execution_options=options).one_or_none()
+    # Not "site_id" and "reader_id": an UPDATE keeps the columns' own names for what it sets.
+    whose = {"of_site": site_id, "of_reader": reader_id}
+    return session.scalars(_TAKE, whose, execution_options=_FRESH).one_or_none()
 
 
 def settle(session: Session, allowance: Allowance, now: datetime) -> None:

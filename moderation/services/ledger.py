@@ -19,6 +19,30 @@ from moderation.services.lots import Lot
 # As the index of open grants has it; its condition is written out, for a bound figure proves nothing to a planner.
 _BY_EXPIRY = (Grant.expires_at.asc().nulls_last(), Grant.id)
 _OPEN = Grant.unlocks_left > sa.literal_column("0")
+# Built once: to build a statement costs more than to run it.
+_LEFT = Allowance.unlocks_left + sa.bindparam("more", type_=sa.BigInteger)
+_CHANGE = (
+    sa.update(Allowance)
+    .where(Allowance.id == sa.bindparam("of_allowance"), sa.literal_column("0") <= _LEFT)
+    .values(unlocks_left=_LEFT, sequence=Allowance.sequence + 1)
+    .returning(Allowance)
+)
+_ENTRY = sa.insert(LedgerEntry)
+_FIRST = (
+    sa.select(Grant.id)
+    .where(Grant.allowance_id == sa.bindparam("of_allowance"), _OPEN)
+    .where(sa.or_(Grant.expires_at.is_(None), Grant.expires_at > sa.bindparam("now")))
+    .order_by(*_BY_EXPIRY)
+    .limit(1)
+)
+_SPEND = (
+    sa.update(Grant)
+    .where(Grant.id == _FIRST.scalar_subquery(), Grant.unlocks_left > 0)
+    .values(unlocks_left=Grant.unlocks_left - 1)
+    .returning(Grant.id)
+)
+_NEXT_EXPIRY = sa.select(sa.func.min(Grant.expires_at)).where(Grant.allowance_id == sa.bindparam("of_allowance"), _OPEN)
+_FRESH = {"synchronize_session": False, "populate_existing": True}
 
 
 def append(
@@ -26,24 +50,15 @@ def append(
     reference: str | None, post_id: str | None = None,
 ) -> None:  # fmt: skip
     """Change the balance by ``unlocks`` and write the entry; raise ``NoUnlocksLeft`` below zero."""
-    left = Allowance.unlocks_left + unlocks
-    change = (
-        sa.update(Allowance)
-        .where(Allowance.id == allowance.id, left >= 0)
-        .values(unlocks_left=left, sequence=Allowance.sequence + 1)
-        .returning(Allowance)
-    )
-    if session.scalars(change, execution_options=_FRESH).one_or_none() is None:
+    whose = {"of_allowance": allowance.id, "more": unlocks}
+    if session.scalars(_CHANGE, whose, execution_options=_FRESH).one_or_none() is None:
         raise no_unlocks_left()
     entry = {
         "allowance_id": allowance.id, "sequence": allowance.sequence, "unlocks": unlocks, "kind": kind,
         "reference": reference, "post_id": post_id, "grant_id": grant_id, "balance": allowance.unlocks_left,
         "created_at": now,
     }  # fmt: skip
-    session.execute(sa.insert(LedgerEntry), entry)
-
-
-_FRESH = {"synchronize_session": False, "populate_existing": True}
+    session.execute(_ENTRY, entry)
 
 
 def no_unlocks_left() -> NoUnlocksLeft:
@@ -71,21 +86,8 @@ def credit(
 
 def spend(session: Session, allowance: Allowance, *, post_id: str, unlock_id: str, now: datetime) -> str:
     """Take one unlock from the grant that runs out first and return its id; ``NoUnlocksLeft`` without one."""
-    first = (
-        sa.select(Grant.id)
-        .where(Grant.allowance_id == allowance.id, _OPEN)
-        .where(sa.or_(Grant.expires_at.is_(None), Grant.expires_at > now))
-        .order_by(*_BY_EXPIRY)
-        .limit(1)
-        .scalar_subquery()
-    )
-    take = (
-        sa.update(Grant)
-        .where(Grant.id == first, Grant.unlocks_left > 0)
-        .values(unlocks_left=Grant.unlocks_left - 1)
-        .returning(Grant.id)
-    )
-    grant_id = session.scalar(take, execution_options={"synchronize_session": False})
+    whose = {"of_allowance": allowance.id, "now": now}
+    grant_id = session.scalar(_SPEND, whose, execution_options={"synchronize_session": False})
     if grant_id is None:
         raise no_unlocks_left()
     append(session, allowance, -1, "unlock", grant_id=grant_id, now=now, reference=unlock_id, post_id=post_id)
@@ -175,8 +177,7 @@ def steps_due(session: Session, allowance: Allowance, now: datetime) -> list[lot
 
 
 def next_expiry(session: Session, allowance_id: str) -> datetime | None:
-    query = sa.select(sa.func.min(Grant.expires_at)).where(Grant.allowance_id == allowance_id, _OPEN)
-    return session.scalar(query)
+    return session.scalar(_NEXT_EXPIRY, {"of_allowance": allowance_id})
 
 
 def announce(

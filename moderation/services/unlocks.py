@@ -15,6 +15,9 @@ from moderation.services import accounts, audit, ledger, outbox
 REFUND_HOURS = 24
 # For good.
 UNLOCK_DAYS = 0
+_FIND = sa.select(Unlock).where(
+    Unlock.allowance_id == sa.bindparam("of_allowance"), Unlock.post_id == sa.bindparam("post")
+)
 
 
 def unlock(session: Session, site: Site, reader_id: str, post_id: str, *, actor: str) -> tuple[dict[str, Any], bool]:
@@ -99,8 +102,7 @@ def _described(found: Sequence[Unlock], left: int) -> list[dict[str, Any]]:
 
 
 def _find(session: Session, allowance: Allowance, post_id: str) -> Unlock | None:
-    query = sa.select(Unlock).where(Unlock.allowance_id == allowance.id, Unlock.post_id == post_id)
-    return session.scalar(query)
+    return session.scalar(_FIND, {"of_allowance": allowance.id, "post": post_id})
 
 
 def _open(opened: Unlock, now: datetime) -> bool:
