@@ -25,7 +25,7 @@ from moderation.addresses import is_public
 
 USER_AGENT = "Replydesk-Webhooks/1"
 MOST_ANSWER_BYTES = 65_536
-# After the status the rest is read only so that the receiver can close in good order.
+# How long the rest is read after the status.
 DRAIN_SECONDS = 1.0
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -35,11 +35,13 @@ class Answer:
     """What came of a request: ``status`` is None where none came, and ``error`` then says why.
 
     ``retry_after_seconds`` is what the receiver asked for, counted from now; None where it did not.
+    ``body`` is what came of the answer's content in time, up to the limit.
     """
 
     status: int | None
     error: str = ""
     retry_after_seconds: float | None = None
+    body: bytes = b""
 
 
 class _Refused(Exception):  # noqa: N818 -- an outcome of this module's own, never seen outside
@@ -77,10 +79,11 @@ def _post(url: SplitResult, headers: Mapping[str, str], body: bytes, allow_priva
                     # The head was cut off in the middle, which http.client takes for its end.
                     raise TimeoutError
                 guillotine.falls_at(min(ends, time.monotonic() + DRAIN_SECONDS))
+                content = b""
                 with suppress(OSError, http.client.HTTPException, ValueError):
-                    response.read(MOST_ANSWER_BYTES)
+                    content = response.read(MOST_ANSWER_BYTES)
                 asked = response.headers.get("Retry-After")
-                return Answer(response.status, retry_after_seconds=retry_after(asked))
+                return Answer(response.status, retry_after_seconds=retry_after(asked), body=content)
 
 
 def _vetted(host: str, port: int, allow_private: bool) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:

@@ -55,7 +55,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.requests.append({"path": self.path, "headers": headers, "body": body})
+        # Many may ask at once: what this one sent is its own, whatever stands last in the list.
+        self.sent = {"path": self.path, "headers": headers, "body": body}
+        self.server.requests.append(self.sent)
         answer = self.server.answers.pop(0) if self.server.answers else self.server.answer
         answer(self)
 

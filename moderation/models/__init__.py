@@ -12,6 +12,7 @@ from moderation.models.comment import Post as Post
 from moderation.models.comment import Reader as Reader
 from moderation.models.comment import Revision as Revision
 from moderation.models.feedback import Feedback as Feedback
+from moderation.models.hook import SiteHook as SiteHook
 from moderation.models.outbox import Delivery as Delivery
 from moderation.models.outbox import Event as Event
 from moderation.models.outbox import WebhookEndpoint as WebhookEndpoint

@@ -125,6 +125,8 @@ class Decision(Base):
     moderator_id: Mapped[str | None] = mapped_column(sa.ForeignKey("moderator.id"), index=True)
     model_version: Mapped[str] = mapped_column(default="")
     policy_version: Mapped[int] = mapped_column(default=0)
+    # What the site's own rule answered, where it was asked, in a dry run too.
+    hook: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     # The decision that an undo took back, or that was taken back by one.
     undoes_id: Mapped[str | None] = mapped_column(sa.ForeignKey("decision.id"), unique=True)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from moderation.errors import NotFound, StaleVersion
 from moderation.ids import new_id
 from moderation.models import Comment, Decision, Post, Reader, Revision, Site, table_of, utc_now
-from moderation.policy import Policy, Reason, Status, Threshold, Verdict, decide
+from moderation.policy import HookAnswer, Policy, Reason, Status, Threshold, Verdict, decide
 from moderation.services import audit, facts, outbox
 
 _LOG = sa.insert(table_of(Decision))
@@ -36,9 +36,23 @@ class Scored:
     model_version: str
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What the site's own rule answered, and how long that took; kept beside the verdict."""
+
+    answer: HookAnswer
+    dry_run: bool
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        said = {name: value for name, value in vars(self.answer).items() if value}
+        return {"action": self.answer.action, **said, "dry_run": self.dry_run, "ms": round(self.seconds * 1_000)}
+
+
 def edit(
-    session: Session, site: Site, policy: Policy, scored: Scored, comment: Comment, text: str, *, actor: str
-) -> Comment:
+    session: Session, site: Site, policy: Policy, scored: Scored, comment: Comment, text: str, *, actor: str,
+    asked: Asked | None = None,
+) -> Comment:  # fmt: skip
     """Replace the text, keep the old one in the history, and decide again.
 
     What a person rejected is never published by an edit alone: it goes back to people.
@@ -48,7 +62,7 @@ def edit(
     old_status, hashed = comment.status, facts.text_hash(text)
     gathered = facts.gather(
         session, text=text, hashed=hashed, policy=policy, post=post, reader=reader, signals=comment.signals,
-        but_not=comment.id,
+        but_not=comment.id, hook=asked.answer if asked else None,
     )  # fmt: skip
     verdict = decide(scored.scores, policy, gathered)
     if old_status is Status.REJECTED and comment.decided_by != "policy" and verdict.status is Status.PUBLISHED:
@@ -58,7 +72,8 @@ def edit(
     comment.text, comment.text_hash, comment.decided_by = text, hashed, "policy"
     apply(comment, verdict, scored, policy)
     _turn(session, comment, verdict.status, shown=True)
-    log(session, comment, kind="edited", old_status=old_status, actor="policy", verdict=verdict)
+    log(session, comment, kind="edited", old_status=old_status, actor="policy", verdict=verdict,
+        hook=asked.as_dict() if asked else None)  # fmt: skip
     audit.record(session, site_id=site.id, actor=actor, action="comment.edited", subject=comment.id,
                  before=old_status, after=comment.status)  # fmt: skip
     announce(session, comment, "comment.edited")

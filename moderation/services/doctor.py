@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from moderation.models import Comment, Decision, Delivery, Event, Post, ProviderEvent, Site
-from moderation.services import ledger_check
+from moderation.models import Comment, Decision, Delivery, Event, Post, ProviderEvent, Site, SiteHook
+from moderation.policy import SITE_HOOK
+from moderation.services import ledger_check, policies, site_hooks
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ def examine(session: Session) -> Iterator[Finding]:
     yield Finding("outbox", _outbox(session))
     yield Finding("payments", _payments(session))
     yield Finding("policies", _policies(session))
+    yield Finding("hooks", _hooks(session))
     yield Finding("ledger", ledger_check.faults(session))
 
 
@@ -113,3 +115,15 @@ def _payments(session: Session) -> list[str]:
 def _policies(session: Session) -> list[str]:
     names = session.scalars(sa.select(Site.name).where(Site.policy_version == 0))
     return [f"The site {name} has no policy in force." for name in names]
+
+
+def _hooks(session: Session) -> list[str]:
+    faults = []
+    for site in session.scalars(sa.select(Site).where(Site.policy_version > 0).order_by(Site.name)):
+        rules = policies.in_force(session, site).rules
+        row = session.get(SiteHook, site.id)
+        if row is None and any(rule.rule == SITE_HOOK and rule.enabled for rule in rules):
+            faults.append(f"The site {site.name} asks a hook that is not set: replydesk hook set --site {site.name}")
+        if row is not None and site_hooks.as_hook(row).is_failing:
+            faults.append(f"The hook of the site {site.name} gives no answers: {row.last_error}")
+    return faults

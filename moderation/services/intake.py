@@ -17,7 +17,7 @@ from moderation.ids import new_id
 from moderation.models import Comment, Post, Reader, Site, insert_missing, table_of, utc_now
 from moderation.policy import Policy, Status, decide
 from moderation.services import audit, comments, facts
-from moderation.services.comments import Scored
+from moderation.services.comments import Asked, Scored
 from moderation.services.facts import Named
 
 _COMMENT, _POST, _READER = table_of(Comment), table_of(Post), table_of(Reader)
@@ -40,9 +40,13 @@ _KEPT_OF_READER = ("id", "name", "email", "url", "roles")
 
 
 def submit(
-    session: Session, site: Site, policy: Policy, scored: Scored, data: Mapping[str, Any], *, actor: str
-) -> tuple[Comment, bool]:
-    """Store a new comment with its verdict; return it and whether it is new (``external_id`` repeats)."""
+    session: Session, site: Site, policy: Policy, scored: Scored, data: Mapping[str, Any], *, actor: str,
+    asked: Asked | None = None,
+) -> tuple[Comment, bool]:  # fmt: skip
+    """Store a new comment with its verdict; return it and whether it is new (``external_id`` repeats).
+
+    ``asked`` is the answer of the site's own rule; without one a policy that asks for it publishes nothing.
+    """
     fingerprint = _fingerprint(data)
     known = _known(session, site, data["external_id"], fingerprint)
     if known is not None:
@@ -52,8 +56,9 @@ def submit(
     parent = _parent(session, site, post.id, data["parent_id"])
     hashed = facts.text_hash(data["text"])
     gathered = facts.gather(
-        session, text=data["text"], hashed=hashed, policy=policy, post=post, reader=reader, signals=data["signals"]
-    )
+        session, text=data["text"], hashed=hashed, policy=policy, post=post, reader=reader, signals=data["signals"],
+        hook=asked.answer if asked else None,
+    )  # fmt: skip
     verdict = decide(scored.scores, policy, gathered)
     id, now = new_id("cmt"), utc_now()
     comment = Comment(
@@ -71,7 +76,8 @@ def submit(
     session.connection().execute(_INSERT, {name: getattr(comment, name) for name in _COLUMNS})
     if verdict.status is Status.PUBLISHED:
         comments.touch_thread(session, comment)
-    comments.log(session, comment, kind="submitted", old_status=None, actor="policy", verdict=verdict)
+    comments.log(session, comment, kind="submitted", old_status=None, actor="policy", verdict=verdict,
+                 hook=asked.as_dict() if asked else None)  # fmt: skip
     audit.record(session, site_id=site.id, actor=actor, action="comment.submitted", subject=id, status=comment.status)
     comments.announce(session, comment)
     return comment, True

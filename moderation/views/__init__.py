@@ -12,6 +12,7 @@ from moderation.views import (
     doors,
     events,
     health,
+    hook,
     plans,
     policy,
     posts,
@@ -41,6 +42,7 @@ API: Sequence[Blueprint] = (
     subscriptions.bp,
     plans.bp,
     policy.bp,
+    hook.bp,
     webhooks.bp,
     events.bp,
 )
