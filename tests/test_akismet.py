@@ -239,7 +239,7 @@ def test_what_is_known_already_is_answered_without_a_model_and_scored_by_none(ap
         f"/v1/comments/{id}/decisions", json={"status": "rejected", "reason": "spam"}, headers={"If-Match": "*"}
     )
     scored = []
-    monkeypatch.setattr(app.extensions["scoring"], "score", scored.append)
+    monkeypatch.setattr(app.extensions["scoring"], "score", lambda *asked: scored.append(asked))
 
     assert said(ask(comment_content="That is silly.", recheck_reason="recheck")) == b"true"
     assert scored == []

@@ -23,6 +23,10 @@ class ThresholdIn(StrictSchema):
 
 
 class RuleIn(StrictSchema):
+    json_schema: ClassVar[Mapping[str, Any]] = {
+        "not": {"properties": {"rule": {"const": SITE_HOOK}, "action": {"const": "publish"}}}
+    }
+
     rule = fields.String(required=True, validate=validate.OneOf(list(RULES)))
     action = fields.String(required=True, validate=validate.OneOf([action.value for action in Action]))
     enabled = YesNo(load_default=True)

@@ -40,7 +40,7 @@ def _mend(label, body, parameters):
         body["plan"] = "monthly"
     if body.get("expires_at"):
         body["expires_at"] = "2030-01-01T00:00:00Z"
-    if label == "POST /v1/webhook-endpoints":
+    if label in ("POST /v1/webhook-endpoints", "PUT /v1/hook"):
         body["url"] = "https://hooks.example/"
     if label == "PUT /v1/policy":
         _mend_policy(body)
@@ -52,3 +52,5 @@ def _mend_policy(body):
         threshold |= {"publish_below": low, "reject_above": high}
     for rule in body["rules"]:
         rule["params"] = {}
+    hooks = [rule for rule in body["rules"] if rule["rule"] == "site_hook"]
+    body["rules"] = [rule for rule in body["rules"] if rule not in hooks] + hooks[:1]

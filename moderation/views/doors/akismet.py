@@ -82,7 +82,8 @@ def _prepare() -> Prepared | None:
     needless = submission.is_guaranteed_spam or submission.is_by_administrator or not submission.text
     if needless or _known() is not None:
         return None
-    scored = spam_checks.merged(*scoring.current().score([submission.text, submission.with_author]))
+    # The author adds evidence of spam alone, so nothing else need be known of the text with the author.
+    scored = spam_checks.merged(*scoring.current().score([submission.text, submission.with_author], {1: "spam"}))
     if submission.is_trial or scored.scores is None:
         return scored, None
     return scored, asking.about(scored, spam_checks.as_reply(submission, str(current_app.secret_key)))
