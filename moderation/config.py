@@ -85,6 +85,8 @@ SETTINGS = (
     Setting("WEBHOOK_ALLOW_PRIVATE", False, _boolean, "Allow webhook endpoints in private address ranges."),
     Setting("WEBHOOK_TIMEOUT_SECONDS", 15, _whole(1, 30),
             "Longest time of one webhook delivery, in seconds; a lease lasts twice as long."),
+    Setting("WEBHOOK_LOG_DAYS", 14, _whole(1, 90),
+            "How long each webhook request is kept with what was answered, in days."),
     Setting("WORKER_POLL_MS", 500, _whole(10, 60_000), "Pause of the worker when nothing waits, in milliseconds."),
     Setting("CLAIM_SECONDS", 300, _whole(5, 3_600), "How long an opened comment is held for a moderator, in seconds."),
     Setting("PERSPECTIVE_SCALE", True, _boolean,

@@ -61,10 +61,11 @@ class Senders:
         try:
             # The timestamp is this attempt's, the id the event's: a receiver refuses old ones and repeats.
             stamp = int(time.time())
-            signed = signing.headers([attempt.secret], id=attempt.event_id, timestamp=stamp, body=attempt.body)
+            signed = signing.headers(attempt.secrets, id=attempt.event_id, timestamp=stamp, body=attempt.body)
+            sent, began = {**signed, "content-type": "application/json"}, time.monotonic()
             answer = webhook_client.post(
                 attempt.url,
-                headers={**signed, "Content-Type": "application/json"},
+                headers=sent,
                 body=attempt.body,
                 allow_private=self.allow_private,
                 deadline_seconds=self.deadline_seconds,
@@ -72,4 +73,8 @@ class Senders:
         except Exception:
             log.exception("fault while sending %s to %s", attempt.event_id, attempt.endpoint_id)
             return Outcome(None, "A fault of ours, which was logged.")
-        return Outcome(answer.status, answer.error, answer.retry_after_seconds)
+        took = round((time.monotonic() - began) * 1000)
+        return Outcome(
+            answer.status, answer.error, answer.retry_after_seconds, sent=sent, milliseconds=took,
+            headers=answer.headers, body=answer.body, cut=len(answer.body) >= webhook_client.MOST_ANSWER_BYTES,
+        )  # fmt: skip

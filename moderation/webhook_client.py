@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -40,6 +40,9 @@ class Answer:
     status: int | None
     error: str = ""
     retry_after_seconds: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    # At most MOST_ANSWER_BYTES of it.
+    body: bytes = b""
 
 
 class _Refused(Exception):  # noqa: N818 -- an outcome of this module's own, never seen outside
@@ -77,10 +80,19 @@ def _post(url: SplitResult, headers: Mapping[str, str], body: bytes, allow_priva
                     # The head was cut off in the middle, which http.client takes for its end.
                     raise TimeoutError
                 guillotine.falls_at(min(ends, time.monotonic() + DRAIN_SECONDS))
-                with suppress(OSError, http.client.HTTPException, ValueError):
-                    response.read(MOST_ANSWER_BYTES)
-                asked = response.headers.get("Retry-After")
-                return Answer(response.status, retry_after_seconds=retry_after(asked))
+                asked, told = response.headers.get("Retry-After"), dict(response.headers.items())
+                return Answer(
+                    response.status, retry_after_seconds=retry_after(asked), headers=told, body=_begin_of(response)
+                )
+
+
+def _begin_of(response: http.client.HTTPResponse) -> bytes:
+    """Read what comes of the body in time; what was cut off in the middle is kept up to there."""
+    found = b""
+    with suppress(OSError, http.client.HTTPException, ValueError):
+        while len(found) < MOST_ANSWER_BYTES and (more := response.read1(MOST_ANSWER_BYTES - len(found))):
+            found += more
+    return found
 
 
 def _vetted(host: str, port: int, allow_private: bool) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:

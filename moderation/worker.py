@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from moderation.db import db, mark_reading, reading
 from moderation.models import utc_now
 from moderation.senders import Senders
-from moderation.services import deliveries, events, retention, subscriptions
+from moderation.services import deliveries, delivery_log, events, retention, subscriptions
 from moderation.services.deliveries import Attempt, Outcome
 
 log = logging.getLogger("replydesk.worker")
@@ -38,6 +38,9 @@ Chore = Callable[[Session, datetime, Mapping[str, Any]], int]
 CHORES: Mapping[str, Chore] = {
     "idempotency keys": lambda session, now, settings: retention.purge_idempotency_keys(
         session, now=now, hours=settings["IDEMPOTENCY_HOURS"]
+    ),
+    "delivery log": lambda session, now, settings: delivery_log.purge(
+        session, now=now, days=settings["WEBHOOK_LOG_DAYS"]
     ),
     "claims": lambda session, now, _: retention.release_claims(session, now=now),
     "expiries": lambda session, now, _: subscriptions.expire_due(session, READERS_A_TURN, now=now),

@@ -13,7 +13,9 @@ from moderation.models.comment import Reader as Reader
 from moderation.models.comment import Revision as Revision
 from moderation.models.feedback import Feedback as Feedback
 from moderation.models.outbox import Delivery as Delivery
+from moderation.models.outbox import DeliveryAttempt as DeliveryAttempt
 from moderation.models.outbox import Event as Event
+from moderation.models.outbox import Notice as Notice
 from moderation.models.outbox import WebhookEndpoint as WebhookEndpoint
 from moderation.models.provider import Provider as Provider
 from moderation.models.provider import ProviderCustomer as ProviderCustomer

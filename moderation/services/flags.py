@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from moderation.errors import Conflict, Invalid, StateForbids
 from moderation.models import Appeal, Comment, Decision, Flag, Site
 from moderation.policy import Status
-from moderation.services import audit, intake, outbox
+from moderation.services import audit, comments, intake, outbox
 
 
 def report(session: Session, site: Site, comment: Comment, data: Mapping[str, Any], *, actor: str) -> tuple[Flag, bool]:
@@ -27,8 +27,8 @@ def report(session: Session, site: Site, comment: Comment, data: Mapping[str, An
     session.flush()
     audit.record(session, site_id=site.id, actor=actor, action="comment.flagged", subject=comment.id)
     told = {
-        "id": flag.id, "version": comment.version, "comment_id": comment.id, "reason": flag.reason,
-        "count": comment.flag_count,
+        "id": flag.id, "version": comment.version, "sequence": comments.next_sequence(session, comment),
+        "comment_id": comment.id, "reason": flag.reason, "count": comment.flag_count,
     }  # fmt: skip
     outbox.emit(session, site_id=site.id, type="comment.flagged", data=told)
     return flag, True

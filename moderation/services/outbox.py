@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from moderation.ids import new_id
 from moderation.models import Event, table_of, utc_now
+from moderation.services import delivery_log
 
 EVENT_TYPES = (
     "comment.published",
@@ -23,8 +24,12 @@ EVENT_TYPES = (
     "subscription.changed",
     "model.promoted",
     "model.rolled_back",
+    "endpoint.disabled",
+    "delivery.dead",
     "endpoint.test",
 )
+# About telling itself; of these none is told of.
+OPERATIONAL = ("endpoint.disabled", "delivery.dead", "endpoint.test")
 # Standard Webhooks asks for bodies under 20 kB; what is larger is fetched from the API.
 MOST_BODY_BYTES = 19_000
 
@@ -63,6 +68,8 @@ def forget_reader(session: Session, site_id: str, reader_id: str, alias: str) ->
             continue
         blanks: dict[str, Any] = {"reasons": []} if "reasons" in body["data"] else {}
         event.body = _serialise(body | {"data": body["data"] | {"reader_id": alias} | blanks})
+        delivery_log.forget_event(session, event.id)
+    delivery_log.forget_words(session, site_id, reader_id)
     session.flush()
 
 
