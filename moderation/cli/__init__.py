@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "models": ("models", "models", "Model versions: list, show, promote, roll back."),
     "labels": ("labels", "labels", "People's decisions as training rows."),
     "policy": ("policy", "policy", "Thresholds and rules: show, set, simulate."),
+    "alerts": ("alerts", "alerts", "Alerts to a chat and the daily digest: set, show, test, digest."),
     "backup": ("care", "backup", "Copy the database while the service runs."),
     "restore": ("care", "restore", "Put a backup in the database's place."),
     "doctor": ("care", "doctor", "Look for what is broken, in plain findings."),
