@@ -56,7 +56,16 @@ def _types(event_types: Sequence[str]) -> list[str]:
 
 def get(session: Session, site_id: str, id: str) -> WebhookEndpoint:
     """Return the site's endpoint; another site's is as good as missing."""
-    endpoint = session.get(WebhookEndpoint, id)
+    return _of_site(session.get(WebhookEndpoint, id), site_id)
+
+
+def held(session: Session, site_id: str, id: str) -> WebhookEndpoint:
+    """The same under its row's lock, to be changed: of two rotations at once none may lose the other's secret."""
+    endpoint = session.get(WebhookEndpoint, id, with_for_update=True, populate_existing=True)
+    return _of_site(endpoint, site_id)
+
+
+def _of_site(endpoint: WebhookEndpoint | None, site_id: str) -> WebhookEndpoint:
     if endpoint is None or endpoint.site_id != site_id:
         raise NotFound("There is no such endpoint.")
     return endpoint

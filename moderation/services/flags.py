@@ -23,7 +23,8 @@ def report(session: Session, site: Site, comment: Comment, data: Mapping[str, An
         return flag, False
     flag = Flag(site_id=site.id, comment_id=comment.id, reader_id=reader.id, reason=data["reason"], note=data["note"])
     session.add(flag)
-    comment.flag_count += 1
+    # Counted by the database: two readers may report at the same moment.
+    comment.flag_count = Comment.flag_count + 1
     session.flush()
     audit.record(session, site_id=site.id, actor=actor, action="comment.flagged", subject=comment.id)
     told = {

@@ -71,7 +71,7 @@ def change(data: dict[str, Any], id: str) -> Any:
     What is left out stays. Disabled, nothing is sent to it and what waited for it is dead; enabled again, it begins
     anew with new events, and what is dead can be replayed.
     """
-    endpoint = _endpoint(id)
+    endpoint = endpoints.held(db.session(), g.site.id, id)
     endpoints.update(db.session(), endpoint, **where_we_run(), actor=g.actor, **data)
     return endpoint
 
@@ -94,7 +94,7 @@ def rotate(data: dict[str, Any], id: str) -> Any:
     The answer holds it, this once. Until ``rotating_until`` each delivery is signed with the old one, too; with
     ``overlap_hours`` 0 every old secret ends now.
     """
-    endpoint = _endpoint(id)
+    endpoint = endpoints.held(db.session(), g.site.id, id)
     endpoints.rotate(db.session(), endpoint, actor=g.actor, **data)
     return endpoint
 

@@ -53,7 +53,7 @@ def webhook(site: str, id: str) -> str:  # noqa: ARG001 -- as above
 @needs("admin")
 def change_webhook(site: str, id: str) -> Any:
     """Save the address and the types."""
-    typed, endpoint, database = _typed(), _endpoint(id), db.session()
+    typed, endpoint, database = _typed(), _held(id), db.session()
     try:
         data = EndpointChangeIn().load(typed)
         endpoints.update(database, endpoint, **where_we_run(), actor=_actor(), **data)
@@ -67,7 +67,7 @@ def change_webhook(site: str, id: str) -> Any:
 @needs("admin")
 def rotate_webhook(site: str, id: str) -> str:  # noqa: ARG001 -- as above
     """Make a new secret; the page that answers is the only one that shows it."""
-    endpoint, at_once = _endpoint(id), "at_once" in request.form
+    endpoint, at_once = _held(id), "at_once" in request.form
     hours = 0 if at_once else endpoints.ROTATION_HOURS
     endpoints.rotate(db.session(), endpoint, overlap_hours=hours, actor=_actor())
     db.session().commit()
@@ -79,7 +79,7 @@ def rotate_webhook(site: str, id: str) -> str:  # noqa: ARG001 -- as above
 @needs("admin")
 def switch_webhook(site: str, id: str) -> Any:
     enabled = request.form.get("enabled") == "yes"
-    endpoints.update(db.session(), _endpoint(id), **where_we_run(), actor=_actor(), enabled=enabled)
+    endpoints.update(db.session(), _held(id), **where_we_run(), actor=_actor(), enabled=enabled)
     return _saved(site, id, "Enabled. It gets what happens from now on." if enabled else "Disabled. Nothing is sent.")
 
 
@@ -165,6 +165,10 @@ def _wrong(error: ValidationError | Invalid) -> dict[str, str]:
 
 def _endpoint(id: str) -> WebhookEndpoint:
     return endpoints.get(db.session(), g.site.id, id)
+
+
+def _held(id: str) -> WebhookEndpoint:
+    return endpoints.held(db.session(), g.site.id, id)
 
 
 def _actor() -> str:
