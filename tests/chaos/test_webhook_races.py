@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from standardwebhooks.webhooks import Webhook
 
 from moderation import worker
 from tests.factories import FakeScoring
+from tests.mail_server import serving
 from tests.receiver import ENDPOINTS, receiving, status
 
 ROOT = Path(__file__).parent.parent.parent
@@ -96,6 +98,29 @@ def test_three_workers_send_each_event_once_while_the_secret_is_rotated(service)
     assert all(Webhook(secrets[0]).verify(request["body"], request["headers"]) for request in receiver.requests)
     signatures = Counter(request["headers"]["webhook-signature"].count("v1,") for request in receiver.requests)
     assert set(signatures) == {1, 2}
+
+
+def test_four_workers_that_wake_at_the_same_moment_send_one_digest_and_one_alert(service, monkeypatch):
+    with serving() as mail, receiving() as chat:
+        settings = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": mail.port, "SMTP_TLS": "none"}
+        service.app.config |= settings
+        monkeypatch.setenv("REPLYDESK_ENV", "development")
+        words = ["--slack-url-stdin", "--queue-minutes", "1", "--digest-to", "a@b.example", "--digest-hour", "0"]
+        assert service.run("alerts", "set", *words, input=chat.url).exit_code == 0
+        service.submit("A silly plan.")
+        later, stop = worker.utc_now() + timedelta(minutes=2), threading.Event()
+        monkeypatch.setattr(worker, "utc_now", lambda: later)
+        workers = [threading.Thread(target=worker.run, args=(service.app, stop)) for _ in range(4)]
+        for thread in workers:
+            thread.start()
+        wait_for(lambda: mail.mails and chat.requests)
+        # Time for a second one to come.
+        time.sleep(1)
+        stop.set()
+        for thread in workers:
+            thread.join()
+
+    assert (len(mail.mails), len(chat.requests)) == (1, 1)
 
 
 def wait_for(condition, seconds=30):
