@@ -89,9 +89,16 @@ DAY: tuple[tuple[str, str, Any], ...] = (
                            "note": "Fewer links."}),
     ("GET", "/v1/events?limit=1", None),
     ("POST", "/v1/events/{event}/replay", None),
+    ("POST", "/v1/webhook-endpoints/{endpoint}/rotate", {"overlap_hours": 24}),
+    ("POST", "/v1/webhook-endpoints/{endpoint}/test", None),
+    ("GET", "/v1/webhook-endpoints/{endpoint}/deliveries?state=waiting", None),
+    ("GET", "/v1/webhook-endpoints/{endpoint}/deliveries/{delivery}", None),
+    ("POST", "/v1/webhook-endpoints/{endpoint}/replay", {"since": "2026-11-23T10:00:00Z"}),
+    ("PATCH", "/v1/webhook-endpoints/{endpoint}", {"event_types": ["comment.published", "comment.rejected"]}),
+    ("GET", "/v1/webhook-endpoints/{endpoint}", None),
     ("DELETE", "/v1/webhook-endpoints/{endpoint}", None),
 )  # fmt: skip
-_ID = re.compile(r"\b([a-z]{3})_[0-9a-z]{20,40}\b")
+_ID = re.compile(r"\b([a-z]{3,4})_[0-9a-z]{20,40}\b")
 
 
 class Scoring(FakeScoring):
@@ -141,6 +148,8 @@ def _remember(ids: dict[str, str], method: str, address: str, told: Any) -> None
         ids["endpoint"] = told["id"]
     if address == "/v1/anonymous-readers":
         ids["visitor"] = told["token"]
+    if address.endswith("/test"):
+        ids["delivery"] = told["id"]
     if address.startswith("/v1/events"):
         ids["event"] = (told.get("items") or [told])[0]["id"]
 

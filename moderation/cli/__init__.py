@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "policy": ("policy", "policy", "Thresholds and rules: show, set, simulate."),
     "meter": ("meter", "meter", "Free posts for readers without a plan: set, show, remove."),
     "commenting": ("commenting", "commenting", "Who may comment: set, show."),
+    "alerts": ("alerts", "alerts", "Alerts to a chat and the daily digest: set, show, test, digest."),
     "backup": ("care", "backup", "Copy the database while the service runs."),
     "restore": ("care", "restore", "Put a backup in the database's place."),
     "doctor": ("care", "doctor", "Look for what is broken, in plain findings."),

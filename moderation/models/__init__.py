@@ -19,7 +19,9 @@ from moderation.models.feedback import Feedback as Feedback
 from moderation.models.meter import MeterAccount as MeterAccount
 from moderation.models.meter import MeteredPost as MeteredPost
 from moderation.models.outbox import Delivery as Delivery
+from moderation.models.outbox import DeliveryAttempt as DeliveryAttempt
 from moderation.models.outbox import Event as Event
+from moderation.models.outbox import Notice as Notice
 from moderation.models.outbox import WebhookEndpoint as WebhookEndpoint
 from moderation.models.provider import Provider as Provider
 from moderation.models.provider import ProviderCustomer as ProviderCustomer

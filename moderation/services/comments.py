@@ -27,6 +27,14 @@ _NEXT_VERSION = (
     .values(version=table_of(Comment).c.version + 1)
 )
 
+# Counted by the database under the row's lock: events are numbered in the order in which they are committed.
+_NEXT_SEQUENCE = (
+    sa.update(table_of(Comment))
+    .where(table_of(Comment).c.id == sa.bindparam("of_comment"))
+    .values(event_sequence=table_of(Comment).c.event_sequence + 1)
+    .returning(table_of(Comment).c.event_sequence)
+)
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -111,7 +119,10 @@ def remove(session: Session, comment: Comment, *, actor: str) -> None:
     _turn(session, comment, comment.status, shown=True)
     log(session, comment, kind="deleted", old_status=comment.status, actor=actor)
     audit.record(session, site_id=comment.site_id, actor=actor, action="comment.deleted", subject=comment.id)
-    data = {"id": comment.id, "external_id": comment.external_id, "version": comment.version}
+    data = {
+        "id": comment.id, "version": comment.version, "sequence": next_sequence(session, comment),
+        "external_id": comment.external_id,
+    }  # fmt: skip
     outbox.emit(session, site_id=comment.site_id, type="comment.deleted", data=data)
 
 
@@ -193,11 +204,20 @@ def log(
     return decision
 
 
-def announce(session: Session, comment: Comment, type: str | None = None) -> None:
-    """Put the comment's state in the outbox; by default as ``comment.<status>``."""
+def next_sequence(session: Session, comment: Comment) -> int:
+    """Return the number of the comment's next event: 1, 2, 3 ... without gaps, whatever the event tells."""
+    return int(session.connection().execute(_NEXT_SEQUENCE, {"of_comment": comment.id}).scalar_one())
+
+
+def announce(session: Session, comment: Comment, type: str | None = None, *, sequence: int | None = None) -> None:
+    """Put the comment's state in the outbox; by default as ``comment.<status>``, with the next number.
+
+    The text is not in it: a body of 50,000 characters would not fit, and an erasure could not call it back.
+    """
     data = {
         "id": comment.id,
         "version": comment.version,
+        "sequence": sequence or next_sequence(session, comment),
         "external_id": comment.external_id,
         "post_id": comment.post_id,
         "reader_id": comment.reader_id,

@@ -77,7 +77,7 @@ def submit(
         reader_id=reader.id if reader else None,
         reader_name=data["reader"].get("name") or (reader.name if reader else ""),
         text=data["text"], text_hash=hashed, fingerprint=fingerprint, status=verdict.status,
-        signals=data["signals"], flag_count=0, decided_by="policy", version=1, priority=0,
+        signals=data["signals"], flag_count=0, decided_by="policy", version=1, priority=0, event_sequence=1,
         created_at=data["created_at"] or now, updated_at=now,
     )  # fmt: skip
     comments.apply(comment, verdict, scored, policy)
@@ -88,7 +88,7 @@ def submit(
         comments.touch_thread(session, comment)
     comments.log(session, comment, kind="submitted", old_status=None, actor="policy", verdict=verdict)
     audit.record(session, site_id=site.id, actor=actor, action="comment.submitted", subject=id, status=comment.status)
-    comments.announce(session, comment)
+    comments.announce(session, comment, sequence=comment.event_sequence)
     return comment, True
 
 

@@ -40,7 +40,7 @@ def _mend(label, body, parameters):
         body["plan"] = "monthly"
     if body.get("expires_at"):
         body["expires_at"] = "2030-01-01T00:00:00Z"
-    if label == "POST /v1/webhook-endpoints":
+    if label == "POST /v1/webhook-endpoints" or (label.startswith("PATCH /v1/webhook-endpoints") and "url" in body):
         body["url"] = "https://hooks.example/"
     if label == "PUT /v1/policy":
         _mend_policy(body)
