@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 # At once and on every core, but without the libraries' own tests; then no start has to do it.
 COMPILE := $(BIN)/python -m compileall -q -q -j 0 -x '/tests?/|/playwright/driver/'
 
-.PHONY: help run setup test test-postgresql fuzz lint-api lint docs format lock migration clean
+.PHONY: help run setup test test-postgresql fuzz soak lint-api lint docs format lock migration clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-18s %s\n' "$$name" "$$text"; done
@@ -35,6 +35,10 @@ test-postgresql: $(VENV)/.dev ## the HTTP tests on a PostgreSQL that is started 
 
 fuzz: $(VENV)/.dev ## twenty thousand requests made by Schemathesis; SEED=2 makes others
 	@FUZZ_EXAMPLES=150 FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -q tests/openapi/test_schemathesis.py
+
+soak: $(VENV)/.dev ## the races, the model and the killed servers for hours, on SQLite and PostgreSQL
+	@SOAK=1 $(BIN)/python -m pytest -s tests/chaos
+	@SOAK=1 $(BIN)/python tests/postgresql.py -s tests/chaos
 
 docs: $(VENV)/.dev ## write the tables of settings, commands and routes anew
 	@$(BIN)/python docs/tables.py && $(BIN)/python -m docs.examples

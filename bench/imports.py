@@ -12,10 +12,12 @@ import json
 import os
 import random
 import resource
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from multiprocessing import Process
 from pathlib import Path
@@ -85,6 +87,60 @@ def wordpress(path: Path, count: int) -> None:
         file.write("</channel></rss>")
 
 
+def remark42(path: Path, count: int) -> None:
+    with path.open("w") as file:
+        file.write(json.dumps({"version": 1, "users": [], "posts": []}) + "\n")
+        for n, post, reader, text, answers, at in rows(count):
+            row = {
+                "id": f"c{n}",
+                "pid": "" if answers is None else f"c{answers}",
+                "text": f"<p>{text}</p>",
+                "user": {"id": f"r{reader}", "name": f"Reader {reader}"},
+                "locator": {"site": "bench", "url": f"https://news.example/{post}"},
+                "time": at.isoformat(),
+            }
+            file.write(json.dumps(row) + "\n")
+
+
+def isso(path: Path, count: int) -> None:
+    with closing(sqlite3.connect(path)) as file:
+        file.executescript((ROOT / "tests" / "recorded" / "isso.sql").read_text())
+        file.execute("DELETE FROM comments")
+        file.executemany("INSERT INTO threads VALUES (?, ?, 'Article')", ((n + 9, f"/{n}/") for n in range(400)))
+        file.executemany(
+            "INSERT INTO comments (tid, id, parent, created, mode, text, author, email, voters)"
+            " VALUES (?, ?, ?, ?, 1, ?, ?, ?, x'00')",
+            (
+                (
+                    post + 9,
+                    n + 1,
+                    answers and answers + 1,
+                    at.timestamp(),
+                    text,
+                    f"Reader {reader}",
+                    f"r{reader}@x.example",
+                )
+                for n, post, reader, text, answers, at in rows(count)
+            ),
+        )
+        file.commit()
+
+
+def coral(path: Path, count: int) -> None:
+    with path.open("w") as file:
+        for n, post, reader, text, answers, at in rows(count):
+            row = {
+                "id": f"c{n}",
+                "storyID": f"s{post}",
+                "authorID": f"u{reader}",
+                "parentID": None if answers is None else f"c{answers}",
+                "revisions": [{"id": "r", "body": f"<div>{text}</div>"}],
+                "status": "NONE",
+                "createdAt": {"$date": at.isoformat()},
+            }
+            file.write(json.dumps(row) + "\n")
+
+
 def call(environ: dict[str, str], *words: str | Path) -> tuple[float, float, float]:
     """Run a command; return seconds, CPU seconds, and the peak of its memory in MiB."""
     script = "import sys; from moderation.cli import main; sys.argv[0] = 'replydesk'; main()"
@@ -128,6 +184,9 @@ def main() -> None:
     print(f"{'':28}{'a second':>12}{'a CPU second':>16}{'peak MiB':>12}")
     one("jsonl", count, json_lines, "--no-score")
     one("wordpress", count, wordpress, "--no-score")
+    one("remark42", count, remark42, "--no-score")
+    one("isso", count, isso, "--no-score")
+    one("coral", count, coral, "--no-score")
     one("jsonl", count, json_lines)
 
 

@@ -27,6 +27,7 @@ ANA = {"id": "u-77", "name": "Ana"}
 POST = {"id": "2041", "url": "https://news.example/2041", "title": "Bridge reopens"}
 COMMENT = {"post": POST, "reader": ANA, "text": "Good news for everyone who commutes."}
 RUDE = COMMENT | {"text": "You idiot.", "external_id": "wp-8122"}
+MERGE = {"anonymous": "the token that was made"}
 # Method, address, body; what stands in braces is the id that an earlier answer gave under that name.
 DAY: tuple[tuple[str, str, Any], ...] = (
     ("PUT", "/v1/posts/2041", {"title": "Bridge reopens", "section": "city", "free": False, "comments": "open"}),
@@ -54,9 +55,21 @@ DAY: tuple[tuple[str, str, Any], ...] = (
     ("GET", "/v1/plans", None),
     ("POST", "/v1/readers/u-77/grants", {"unlocks": 5, "kind": "bundle", "reference": "order-991", "expires_at": None}),
     ("POST", "/v1/readers/u-77/unlocks", {"post_id": "2041"}),
+    ("PUT", "/v1/meter", {"window": "month", "posts": 5, "sections": {"sport": 2}}),
+    ("GET", "/v1/meter", None),
+    ("POST", "/v1/readers/u-12/views", {"post_id": "2042"}),
+    ("POST", "/v1/anonymous-readers", None),
+    ("GET", "/v1/anonymous-readers/{visitor}/access?post_id=2041", None),
+    ("POST", "/v1/anonymous-readers/{visitor}/views", {"post_id": "2041"}),
+    ("POST", "/v1/readers/u-12/merge", MERGE),
+    ("DELETE", "/v1/meter", None),
     ("GET", "/v1/readers/u-77/unlocks", None),
     ("GET", "/v1/readers/u-77/access?post_id=2041", None),
+    ("GET", "/v1/readers/u-77/entitlement-token", None),
     ("DELETE", "/v1/readers/u-77/unlocks/2041", None),
+    ("POST", "/v1/readers/u-77/grants/refunds",
+     {"kind": "bundle", "reference": "order-991", "refund_reference": "refund-17", "unlocks": 2}),
+    ("GET", "/v1/readers/u-77/grants", None),
     ("GET", "/v1/readers/u-77/ledger", None),
     ("PUT", "/v1/readers/u-77/subscription", {"plan": "monthly"}),
     ("POST", "/v1/readers/u-77/subscription/renew", {"reference": "invoice-17"}),
@@ -80,9 +93,16 @@ DAY: tuple[tuple[str, str, Any], ...] = (
     ("DELETE", "/v1/hook", None),
     ("GET", "/v1/events?limit=1", None),
     ("POST", "/v1/events/{event}/replay", None),
+    ("POST", "/v1/webhook-endpoints/{endpoint}/rotate", {"overlap_hours": 24}),
+    ("POST", "/v1/webhook-endpoints/{endpoint}/test", None),
+    ("GET", "/v1/webhook-endpoints/{endpoint}/deliveries?state=waiting", None),
+    ("GET", "/v1/webhook-endpoints/{endpoint}/deliveries/{delivery}", None),
+    ("POST", "/v1/webhook-endpoints/{endpoint}/replay", {"since": "2026-11-23T10:00:00Z"}),
+    ("PATCH", "/v1/webhook-endpoints/{endpoint}", {"event_types": ["comment.published", "comment.rejected"]}),
+    ("GET", "/v1/webhook-endpoints/{endpoint}", None),
     ("DELETE", "/v1/webhook-endpoints/{endpoint}", None),
 )  # fmt: skip
-_ID = re.compile(r"\b([a-z]{3})_[0-9a-z]{20,40}\b")
+_ID = re.compile(r"\b([a-z]{3,4})_[0-9a-z]{20,40}\b")
 
 
 class Scoring(FakeScoring):
@@ -110,7 +130,8 @@ def live(app: Flask, clock: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     urls = app.url_map.bind("localhost")
     for method, address, body in DAY:
         path = address.format(**ids)
-        answer = client.open(path, method=method, json=body, headers={"If-Match": "*"})
+        sent = {"anonymous": ids["visitor"]} if body == MERGE else body
+        answer = client.open(path, method=method, json=sent, headers={"If-Match": "*"})
         if answer.status_code not in (200, 201, 202, 204):
             raise SystemExit(f"{method} {path}: {answer.status_code} {answer.text}")
         told = answer.json if answer.data else None
@@ -129,6 +150,10 @@ def _remember(ids: dict[str, str], method: str, address: str, told: Any) -> None
         ids["rude"] = told["items"][0]["comment"]["id"]
     if (method, address) == ("POST", "/v1/webhook-endpoints"):
         ids["endpoint"] = told["id"]
+    if address == "/v1/anonymous-readers":
+        ids["visitor"] = told["token"]
+    if address.endswith("/test"):
+        ids["delivery"] = told["id"]
     if address.startswith("/v1/events"):
         ids["event"] = (told.get("items") or [told])[0]["id"]
 
@@ -149,6 +174,8 @@ def _with_set_ids(text: str) -> str:
         return known.setdefault(found[0], f"{found[1]}_01k9example{next(numbers):04}")
 
     text = re.sub(r'"next_cursor": "[^"]+"', '"next_cursor": "WyJldnRfMDFrOWV4YW1wbGUiXQ"', text)
+    text = re.sub(r"anr_[\w-]{20,}", "anr_c2hvd24gb25jZSwga2VwdCBpbiBhIGNvb2tpZQ", text)
+    text = re.sub(r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "eyJhbGciOiJFZERTQSIs...", text)
     return re.sub(r"whsec_[\w+/=]+", "whsec_c2hvd24gb25jZSwga2VwdCBieSB5b3U=", _ID.sub(name, text))
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -15,7 +15,8 @@ from classifiers.artifact import read_manifest
 from moderation import config
 from moderation.app import create_app
 from moderation.cli import replydesk
-from moderation.services.lifecycle import FOLLOW_WHEN, TRANSITIONS, Happening
+from moderation.services.lifecycle import FOLLOW_WHEN, IMPORT_WHEN, TRANSITIONS, Happening
+from moderation.services.moving.engagement_table import COLUMNS as READER_COLUMNS
 from moderation.services.moving.table import COLUMNS
 from moderation.views.problems import REMEDIES
 
@@ -32,7 +33,7 @@ OTHERS = {
     "/problems/{code}": "What the `type` of an error leads to.",
 }
 # Doors of other protocols, which have no OpenAPI document of ours.
-DOORS = ("/v1alpha1/", "/$discovery/", "/1.1/", "/v1/providers/")
+DOORS = ("/v1alpha1/", "/$discovery/", "/1.1/", "/v1/providers/", "/v1/sites/", "/integrations/")
 SKIPPED = ("/review/", "/demo", "/bootstrap/", "/static/", "/docs/")
 
 
@@ -111,12 +112,13 @@ def states() -> Iterator[str]:
     for row in TRANSITIONS:
         yield f"| {f'`{row.old}`' if row.old else 'none'} | `{row.happening}` | `{row.new}` | {row.when} |"
     yield f"| any or none | `{Happening.FOLLOW}` | any | {FOLLOW_WHEN} |"
+    yield f"| none or `ended` | `{Happening.IMPORT}` | any | {IMPORT_WHEN} |"
 
 
-def columns() -> Iterator[str]:
+def columns(named: Mapping[str, str] = COLUMNS) -> Iterator[str]:
     yield "| Column | Meaning |"
     yield "|---|---|"
-    for name, meaning in COLUMNS.items():
+    for name, meaning in named.items():
         yield f"| `{name}` | {meaning} |"
 
 
@@ -137,10 +139,14 @@ def model_card() -> Iterator[str]:
         yield f"| {label} | {' | '.join(cells)} |"
 
 
-def write(name: str, lines: Iterator[str]) -> None:
+def write(name: str, *blocks: Iterator[str]) -> None:
+    """Put each block where the page has its place for one, in order."""
     path = DOCS / name
-    before, rest = path.read_text().split(BEGIN)
-    path.write_text("\n".join([f"{before}{BEGIN}", *lines, f"{END}{rest.split(END, 1)[1]}"]))
+    before, *rests = path.read_text().split(BEGIN)
+    made = [
+        "\n".join([BEGIN, *lines, f"{END}{rest.split(END, 1)[1]}"]) for lines, rest in zip(blocks, rests, strict=True)
+    ]
+    path.write_text("".join([before, *made]))
     print(f"docs/{name}")
 
 
@@ -154,7 +160,7 @@ def main() -> None:
         write("errors.md", errors())
         write("classifiers.md", model_card())
         write("engagement.md", states())
-        write("moving.md", columns())
+        write("moving.md", columns(), columns(READER_COLUMNS))
 
 
 if __name__ == "__main__":

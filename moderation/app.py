@@ -7,10 +7,11 @@ from typing import Any
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from moderation import __version__, config, db, http_errors, rate_limits, scoring
+from moderation import __version__, auth, config, db, http_errors, rate_limits, scoring
 from moderation.openapi import ProblemApi
 from moderation.strict_json import StrictJson
 from moderation.views import API, PAGES, docs
+from moderation.views.blueprint import LonePostId, PostId
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
@@ -31,10 +32,14 @@ def create_app(overrides: dict[str, Any] | None = None) -> Flask:
     if settings["TRUSTED_PROXIES"]:
         hops = settings["TRUSTED_PROXIES"]
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
+    app.url_map.converters.update(post_id=PostId, lone_post_id=LonePostId)
+    # An id may hold two slashes in a row; they are not one.
+    app.url_map.merge_slashes = False
     app.before_request(_name_request)
     app.after_request(_finish)
     db.init_app(app, settings, config.database_url(settings))
     app.extensions["schema_head"] = config.schema_head(MIGRATIONS)
+    auth.init_app(app)
     http_errors.init_app(app)
     scoring.init_app(app, settings)
     rate_limits.init_app(app)

@@ -57,7 +57,9 @@ def init_app(app: Flask, settings: Mapping[str, Any], url: str) -> None:
 def _prepare(connection: Any, record: Any) -> None:  # noqa: ARG001 -- SQLAlchemy's signature
     # Take transactions over from the driver, which would begin them late and deferred.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+    pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY")
+    # Without the last one INSERT OR REPLACE deletes a row of the ledger past the trigger that forbids it.
+    for pragma in (*pragmas, "recursive_triggers=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

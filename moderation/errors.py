@@ -51,6 +51,11 @@ class SignatureInvalid(ReplydeskError):  # noqa: N818 -- as above
     title = "The signature is not valid"
 
 
+class SignatureUnknown(ReplydeskError):  # noqa: N818 -- as above
+    code = "signature_unknown"
+    title = "The signature is not by a secret of this site"
+
+
 class CursorInvalid(ReplydeskError):  # noqa: N818 -- as above
     code = "cursor_invalid"
     title = "The cursor is not one of ours"
@@ -86,16 +91,40 @@ class NoUnlocksLeft(Conflict):
     title = "No unlocks are left"
 
 
+class MeterUsedUp(Conflict):
+    code = "meter_used_up"
+    title = "The free posts are used up"
+
+
+class NotMetered(Conflict):
+    code = "not_metered"
+    title = "The meter does not open this post"
+
+
+class AnonymousReaderMerged(Conflict):
+    code = "anonymous_reader_merged"
+    title = "The token belongs to a reader who has signed in"
+
+
+class SubscribersOnly(Conflict):
+    code = "subscribers_only"
+    title = "Comments are for subscribers here"
+
+
 class ClaimedByOther(Conflict):
     code = "claimed_by_other"
     title = "A colleague is looking at it"
 
 
 class StaleVersion(ReplydeskError):  # noqa: N818 -- as above
-    """``If-Match`` names an older version; ``current`` tells what it is now."""
+    """``If-Match`` names an older version; ``current`` tells what it is now, ``tag`` its ETag if that is no version."""
 
     code = "stale_version"
     title = "It has changed since you saw it"
+
+    def __init__(self, detail: str, *, tag: str = "", **extra: Any) -> None:
+        super().__init__(detail, **extra)
+        self.tag = tag
 
 
 class PreconditionRequired(ReplydeskError):  # noqa: N818 -- as above

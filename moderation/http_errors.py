@@ -19,12 +19,17 @@ STATUS: Mapping[type[errors.ReplydeskError], int] = {
     errors.CursorInvalid: 400,
     errors.IdempotencyKeyInvalid: 400,
     errors.Unauthenticated: 401,
+    errors.SignatureUnknown: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.ExternalIdReused: 409,
     errors.StateForbids: 409,
     errors.NoUnlocksLeft: 409,
+    errors.MeterUsedUp: 409,
+    errors.NotMetered: 409,
+    errors.AnonymousReaderMerged: 409,
+    errors.SubscribersOnly: 409,
     errors.ClaimedByOther: 409,
     errors.StaleVersion: 412,
     errors.Invalid: 422,
@@ -71,11 +76,18 @@ def problem(status: int, code: str, title: str, detail: str, **extra: Any) -> Re
 
 def of_domain(error: errors.ReplydeskError) -> Response:
     response = problem(STATUS[type(error)], error.code, error.title, error.detail, **error.extra)
-    if isinstance(error, errors.StaleVersion) and "version" in error.extra.get("current", {}):
-        response.headers["ETag"] = f'"v{error.extra["current"]["version"]}"'
+    if isinstance(error, errors.StaleVersion):
+        _show_tag(response, error)
     if isinstance(error, errors.RateLimited):
         response.headers["Retry-After"] = str(error.extra["retry_after"])
     return response
+
+
+def _show_tag(response: Response, error: errors.StaleVersion) -> None:
+    version = error.extra.get("current", {}).get("version")
+    tag = error.tag or (f'"v{version}"' if version is not None else "")
+    if tag:
+        response.headers["ETag"] = tag
 
 
 def of_validation(error: ValidationError) -> Response:

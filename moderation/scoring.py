@@ -75,6 +75,19 @@ class Allowance:
         self._saved -= seconds
 
 
+class _Hurried(Allowance):
+    """The same allowance, with less time for this one request."""
+
+    def __init__(self, whole: Allowance, seconds: float) -> None:
+        self._whole, self._most = whole, seconds
+
+    def seconds(self) -> float:
+        return max(0.0, min(self._whole.seconds(), self._most))
+
+    def spend(self, seconds: float) -> None:
+        self._whole.spend(seconds)
+
+
 class Scoring:
     """Holds the active classifier of one process."""
 
@@ -96,13 +109,17 @@ class Scoring:
             self._refresh()
         return self._loaded.classifier if self._loaded else None
 
-    def score(self, texts: Sequence[str], only: Mapping[int, str] = _WHOLE) -> list[Scored]:
+    def score(
+        self, texts: Sequence[str], only: Mapping[int, str] = _WHOLE, *, within_seconds: float | None = None
+    ) -> list[Scored]:
         """Score texts; without a working model either refuse (503) or answer unscored, as configured.
 
         ``only``: of the text at that place only this label's score will be used, which may be found sooner.
+        ``within_seconds`` is what the slow tier may take at the most, where that is less than it may anyhow.
         """
         classifier = self.classifier()
-        scored = score_with(classifier, texts, self._allowance, only) if classifier else None
+        allowance = self._allowance if within_seconds is None else _Hurried(self._allowance, within_seconds)
+        scored = score_with(classifier, texts, allowance, only) if classifier else None
         if scored is None:
             if self.on_error == "refuse":
                 raise NotReady("No model can score just now, so nothing can be decided.")

@@ -17,6 +17,7 @@ from moderation.errors import Malformed
 
 TOLERANCE_SECONDS = 300
 SECRET = re.compile(r"whsec_[\x21-\x7e]{8,240}")
+API_KEY = re.compile(r"(rk|sk)_(live|test)_\w{8,250}", re.ASCII)
 SUBSCRIPTION = "customer.subscription."
 SUBSCRIPTION_TYPES = {
     SUBSCRIPTION + what
@@ -43,6 +44,7 @@ _ID, _TYPE, _WORD = re.compile(r"\w{1,255}", re.ASCII), re.compile(r"[a-z0-9_.]{
 _TIME, _MAC = re.compile(r"[1-9][0-9]{0,11}"), re.compile(r"[0-9a-f]{64}")
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _LATEST = 32_503_680_000  # the year 3000
+_MOST_MONEY = 10**12
 _MOST_PARTS, _MOST_READER, _MOST_UNITS = 40, 255, 10_000
 
 
@@ -71,6 +73,7 @@ class Told:
     object_id: str = ""
     customer: str = ""
     subscription: str = ""
+    payment: str | None = None
     reader: str | None = None
     site: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
@@ -124,7 +127,11 @@ def _parts(type: str, content: Mapping[str, Any]) -> dict[str, Any]:
         before = _compared(previous) if isinstance(previous, dict) else {}
         parts |= {"subscription": parts["object_id"], "facts": _of_subscription(found, before)}
     elif type in CHECKOUT_TYPES:
-        parts |= {"subscription": _id(found, "subscription"), "facts": _of_checkout(found, named)}
+        facts = _of_checkout(found, named)
+        parts |= {"subscription": _id(found, "subscription"), "facts": facts, "payment": facts["payment"] or None}
+    elif type.startswith(MONEY_BACK):
+        payment = _id(found, "payment_intent") or _id(found, "charge") or parts["object_id"]
+        return parts | {"payment": payment or None, "facts": _of_money_back(found)}
     else:
         return parts
     said = [named.get(name) for name in READER_NAMES]
@@ -157,7 +164,28 @@ def _of_checkout(found: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str
     if not bought and _is(_ID, named.get(PRICE_NAME)):
         bought = [[[named[PRICE_NAME]], 1]]
     words = {name: found[name] if _is(_WORD, found.get(name)) else "" for name in ("mode", "payment_status")}
-    return words | {"bought": bought, "payment": _id(found, "payment_intent") or _id(found, "id")}
+    amount = _amount(found, "amount_total")
+    return words | {"bought": bought, "payment": _id(found, "payment_intent") or _id(found, "id"), "amount": amount}
+
+
+def _of_money_back(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a charge, a refund or a dispute. Amounts are in the one currency of their payment, so it is not kept."""
+    return {
+        "status": found["status"] if _is(_WORD, found.get("status")) else "",
+        "amount": _amount(found, "amount"), "back": _amount(found, "amount_refunded"),
+        "of_invoice": bool(_id(found, "invoice")),
+    }  # fmt: skip
+
+
+def lines(body: bytes) -> list[Any]:
+    """Read the fetched lines of a checkout, names and quantity of each; ``ValueError`` for anything else."""
+    data = json.loads(body, parse_constant=_no_constant)
+    if not isinstance(data, dict) or data.get("has_more") is not False:
+        raise ValueError("it is no list, or one that is cut short")
+    try:
+        return [[_names(item), _units(item.get("quantity", 1))] for item in _items(data)]
+    except _Unreadable as reason:
+        raise ValueError(str(reason)) from None
 
 
 def _compared(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -199,6 +227,14 @@ def _id(found: Mapping[str, Any], name: str) -> str:
     if isinstance(value, dict):
         value = value.get("id")
     return str(value) if _is(_ID, value) else ""
+
+
+def _amount(found: Mapping[str, Any], name: str) -> int | None:
+    """Money in its smallest unit; None where it is no number that anybody pays."""
+    value = found.get(name)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value <= _MOST_MONEY else None
 
 
 def _moment(found: Mapping[str, Any], name: str) -> datetime | None:

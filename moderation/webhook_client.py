@@ -1,4 +1,4 @@
-"""The one place from which this service calls out: a POST to an address that was vetted.
+"""The one place from which this service calls out: a POST, or a GET, to an address that was vetted.
 
 The name is looked up here, every address that it has must be public, and the connection goes to one of
 those very addresses: a name that changes its mind between the check and the connection (DNS rebinding)
@@ -12,9 +12,9 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -25,6 +25,7 @@ from moderation.addresses import is_public
 
 USER_AGENT = "Replydesk-Webhooks/1"
 MOST_ANSWER_BYTES = 65_536
+MOST_FETCHED_BYTES = 1_048_576
 # How long the rest is read after the status.
 DRAIN_SECONDS = 1.0
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -41,11 +42,25 @@ class Answer:
     status: int | None
     error: str = ""
     retry_after_seconds: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    # At most MOST_ANSWER_BYTES of it, as far as they came in a second.
     body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a GET brought: ``status`` is None where no whole answer came, and ``error`` then says why."""
+
+    status: int | None
+    body: bytes = b""
+    error: str = ""
 
 
 class _Refused(Exception):  # noqa: N818 -- an outcome of this module's own, never seen outside
     """The address may not be called."""
+
+
+FAULTS = (_Refused, OSError, http.client.HTTPException, ValueError)
 
 
 def post(url: str, *, headers: Mapping[str, str], body: bytes, allow_private: bool, deadline_seconds: float) -> Answer:
@@ -57,14 +72,44 @@ def post(url: str, *, headers: Mapping[str, str], body: bytes, allow_private: bo
     ends = time.monotonic() + deadline_seconds
     try:
         return _post(urlsplit(url), headers, body, allow_private, ends)
-    except _Refused as refusal:
-        return Answer(None, str(refusal))
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        late = time.monotonic() >= ends - 0.01 or isinstance(error, TimeoutError)
-        return Answer(None, f"No answer within {deadline_seconds:g} s." if late else _sentence(error))
+    except FAULTS as error:
+        return Answer(None, _told(error, ends, deadline_seconds))
+
+
+def get(url: str, *, headers: Mapping[str, str], allow_private: bool, deadline_seconds: float) -> Fetched:
+    """Return what is there, with at most ``MOST_FETCHED_BYTES``; the deadline covers the whole answer."""
+    ends = time.monotonic() + deadline_seconds
+    try:
+        with _asked("GET", urlsplit(url), headers, None, allow_private, ends) as (response, _):
+            body = response.read(MOST_FETCHED_BYTES + 1)
+            if time.monotonic() >= ends:
+                raise TimeoutError
+            if len(body) > MOST_FETCHED_BYTES:
+                raise _Refused("The answer is too large.")
+            return Fetched(response.status, body)
+    except FAULTS as error:
+        return Fetched(None, error=_told(error, ends, deadline_seconds))
+
+
+def _told(error: Exception, ends: float, deadline_seconds: float) -> str:
+    if isinstance(error, _Refused):
+        return str(error)
+    late = time.monotonic() >= ends - 0.01 or isinstance(error, TimeoutError)
+    return f"No answer within {deadline_seconds:g} s." if late else _sentence(error)
 
 
 def _post(url: SplitResult, headers: Mapping[str, str], body: bytes, allow_private: bool, ends: float) -> Answer:
+    with _asked("POST", url, headers, body, allow_private, ends) as (response, guillotine):
+        guillotine.falls_at(min(ends, time.monotonic() + DRAIN_SECONDS))
+        asked, told = response.headers.get("Retry-After"), dict(response.headers.items())
+        return Answer(response.status, retry_after_seconds=retry_after(asked), headers=told, body=_begin_of(response))
+
+
+@contextmanager
+def _asked(
+    method: str, url: SplitResult, headers: Mapping[str, str], body: bytes | None, allow_private: bool, ends: float
+) -> Iterator[tuple[http.client.HTTPResponse, "_Guillotine"]]:
+    """Send a request and give its answer, of which the head has come."""
     host, port = url.hostname or "", url.port or DEFAULT_PORTS[url.scheme]
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
     ours = {"Host": url.netloc, "User-Agent": USER_AGENT, "Connection": "close"}
@@ -73,17 +118,21 @@ def _post(url: SplitResult, headers: Mapping[str, str], body: bytes, allow_priva
         with _tls_context().wrap_socket(raw, server_hostname=host) if url.scheme == "https" else raw as sock:
             connection = http.client.HTTPConnection(host, port)
             connection.sock = sock
-            connection.request("POST", target, body, {**ours, **headers})
+            connection.request(method, target, body, {**ours, **headers})
             with connection.getresponse() as response:
                 if time.monotonic() >= ends:
                     # The head was cut off in the middle, which http.client takes for its end.
                     raise TimeoutError
-                guillotine.falls_at(min(ends, time.monotonic() + DRAIN_SECONDS))
-                content = b""
-                with suppress(OSError, http.client.HTTPException, ValueError):
-                    content = response.read(MOST_ANSWER_BYTES)
-                asked = response.headers.get("Retry-After")
-                return Answer(response.status, retry_after_seconds=retry_after(asked), body=content)
+                yield response, guillotine
+
+
+def _begin_of(response: http.client.HTTPResponse) -> bytes:
+    """Read what comes of the body in time; what was cut off in the middle is kept up to there."""
+    found = b""
+    with suppress(OSError, http.client.HTTPException, ValueError):
+        while len(found) < MOST_ANSWER_BYTES and (more := response.read1(MOST_ANSWER_BYTES - len(found))):
+            found += more
+    return found
 
 
 def _vetted(host: str, port: int, allow_private: bool) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:

@@ -16,16 +16,37 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from moderation import errands, stripe_api
 from moderation.db import db, mark_reading, reading
+from moderation.mailer import Mailbox
 from moderation.models import utc_now
-from moderation.senders import Senders
-from moderation.services import deliveries, events, retention, subscriptions
+from moderation.senders import Job, Senders
+from moderation.services import (
+    alerts,
+    anonymous_readers,
+    deliveries,
+    delivery_log,
+    digests,
+    events,
+    notices,
+    period_notices,
+    provider_fetches,
+    retention,
+    subscriptions,
+    token_keys,
+)
+from moderation.services.coral import phase as coral_phase
 from moderation.services.deliveries import Attempt, Outcome
 
 log = logging.getLogger("replydesk.worker")
 SENDERS = 8
 EVENTS_A_TURN = 20
+# Readers that are settled in one transaction: this many at first, then what fits into the time. On SQLite nobody
+# else writes meanwhile, so it is short, and a pause after it lets others write.
 READERS_A_TURN = 50
+MOST_READERS_A_TURN = 1_000
+TURN_SECONDS = 0.04
+PAUSE_SECONDS = 0.008
 # How long a stopping worker waits for answers; what is under way after that is given back.
 STOP_SECONDS = 1.5
 LONGEST_WAIT_SECONDS = 0.5
@@ -33,14 +54,39 @@ CHORES_EVERY_SECONDS = 15.0
 LONGEST_BACKOFF_SECONDS = 30.0
 AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
+
+class Pace:
+    """How many readers are settled in one transaction, by how long the last took."""
+
+    def __init__(self, readers: int) -> None:
+        self.readers = readers
+
+    def note(self, count: int, seconds: float) -> None:
+        """Take at most twice as many next time, or fewer."""
+        if count == self.readers:
+            fitting = int(count * TURN_SECONDS / max(seconds, 1e-6))
+            self.readers = max(1, min(fitting, count * 2, MOST_READERS_A_TURN))
+
+
+pace = Pace(READERS_A_TURN)
 Chore = Callable[[Session, datetime, Mapping[str, Any]], int]
 # Each does a batch and returns how many it found; it is called again until it finds none.
 CHORES: Mapping[str, Chore] = {
     "idempotency keys": lambda session, now, settings: retention.purge_idempotency_keys(
         session, now=now, hours=settings["IDEMPOTENCY_HOURS"]
     ),
+    "delivery log": lambda session, now, settings: delivery_log.purge(
+        session, now=now, days=settings["WEBHOOK_LOG_DAYS"]
+    ),
     "claims": lambda session, now, _: retention.release_claims(session, now=now),
-    "expiries": lambda session, now, _: subscriptions.expire_due(session, READERS_A_TURN, now=now),
+    "metered posts": lambda session, now, _: retention.purge_metered_posts(session, now=now),
+    "anonymous readers": lambda session, now, settings: anonymous_readers.purge(
+        session, now=now, days=settings["ANONYMOUS_READER_DAYS"]
+    ),
+    "coral answers": lambda session, now, _: coral_phase.purge(session, now=now),
+    "token keys": lambda session, now, _: token_keys.purge(session, now=now),
+    "alerts": lambda session, now, settings: alerts.check(session, now=now, public_url=settings["PUBLIC_URL"]),
+    "digests": lambda session, now, settings: digests.plan(session, now=now, can_mail=bool(settings["SMTP_HOST"])),
 }
 
 
@@ -48,6 +94,7 @@ def run(app: Flask, stop: Flag) -> None:
     """Work until ``stop`` is set, then finish or give back what is under way, within two seconds."""
     mark_reading(False)
     worker, backoff = Worker(app), 0.0
+    errands.start(app, stop)
     log.info("worker started")
     while not stop.is_set():
         try:
@@ -76,11 +123,43 @@ def do_chores(app: Flask) -> None:
         with _one_item(f"chore: {name}"):
             while _do(app, chore):
                 pass
+    with _one_item("chore: fetches"):
+        _fetch_due(app)
+    with _one_item("chore: expiries"):
+        while _expire(app):
+            pass
+    # After what time has ended, so that nobody is told of an end that has come.
+    with _one_item("chore: notices"):
+        while _do(app, lambda session, now, _: period_notices.tell_due(session, READERS_A_TURN, now=now)):
+            pass
 
 
 def _do(app: Flask, chore: Chore) -> int:
     with _transaction(app) as session:
         return chore(session, utc_now(), app.config)
+
+
+def _fetch_due(app: Flask) -> None:
+    """Fetch what payment providers' events leave out: called with no transaction open, written in one of its own."""
+    with reading(), app.app_context():
+        wanted = provider_fetches.due(db.session(), now=utc_now())
+    for one in wanted:
+        answer = stripe_api.lines(one)
+        with _transaction(app) as session:
+            provider_fetches.record(session, one, answer, now=utc_now())
+        if answer.fault:
+            # The next one would most likely wait in vain, too.
+            break
+
+
+def _expire(app: Flask) -> int:
+    began, asked = time.monotonic(), pace.readers
+    with _transaction(app) as session:
+        count = subscriptions.expire_due(session, asked, now=utc_now())
+    pace.note(count, time.monotonic() - began)
+    if count == asked:
+        time.sleep(PAUSE_SECONDS)
+    return count
 
 
 class Worker:
@@ -90,9 +169,9 @@ class Worker:
         self.app = app
         deadline = app.config["WEBHOOK_TIMEOUT_SECONDS"]
         self.lease = timedelta(seconds=deadline * 2)
-        self.senders = Senders(SENDERS, app.config["WEBHOOK_ALLOW_PRIVATE"], deadline)
+        self.senders = Senders(SENDERS, app.config["WEBHOOK_ALLOW_PRIVATE"], deadline, mailbox_of(app.config))
         self.senders.start()
-        self._unrecorded: list[tuple[Attempt, Outcome]] = []
+        self._unrecorded: list[tuple[Job, Outcome]] = []
         self._looks_at = self._chores_at = time.monotonic()
 
     def turn(self) -> None:
@@ -112,17 +191,22 @@ class Worker:
         with reading(), self.app.app_context():
             waiting = events.waiting(db.session(), limit=EVENTS_A_TURN)
             due = bool(waiting) or (self.senders.has_room and deliveries.any_due(db.session(), now=utc_now()))
+            notice_due = self.senders.has_room and notices.any_due(db.session(), now=utc_now())
         self._fan_out(waiting)
-        return (self._begin() if due else False) or bool(waiting)
+        told = self._begin_notice() if notice_due else False
+        return (self._begin() if due else False) or bool(waiting) or told
 
     def collect(self, *, wait_seconds: float) -> bool:
         """Record the answers that have come; return whether there were any."""
         self._unrecorded += self.senders.finished(wait_seconds=wait_seconds)
         found = bool(self._unrecorded)
         while self._unrecorded:
-            attempt, outcome = self._unrecorded[0]
-            with _one_item(f"record {attempt.event_id}"), _transaction(self.app) as session:
-                deliveries.record(session, attempt, outcome, now=utc_now())
+            job, outcome = self._unrecorded[0]
+            with _one_item(f"record {job.lease}"), _transaction(self.app) as session:
+                if isinstance(job, Attempt):
+                    deliveries.record(session, job, outcome, now=utc_now())
+                else:
+                    notices.record(session, job, outcome, now=utc_now())
             del self._unrecorded[0]
         return found
 
@@ -133,9 +217,12 @@ class Worker:
             while self.senders.under_way and time.monotonic() < ends:
                 self.collect(wait_seconds=ends - time.monotonic())
             self.collect(wait_seconds=0)
-            for attempt in self.senders.under_way.values():
+            for job in self.senders.under_way.values():
                 with _transaction(self.app) as session:
-                    deliveries.release(session, attempt, now=utc_now())
+                    if isinstance(job, Attempt):
+                        deliveries.release(session, job, now=utc_now())
+                    else:
+                        notices.release(session, job, now=utc_now())
         except AWAY:
             log.warning("the database is away; what is under way is sent again when its lease has ended")
         self.senders.close()
@@ -156,6 +243,19 @@ class Worker:
             self.senders.send(attempt)
             begun += 1
         return begun > 0
+
+    def _begin_notice(self) -> bool:
+        with _transaction(self.app) as session:
+            errand = notices.claim(session, now=utc_now())
+        if errand is not None:
+            self.senders.send(errand)
+        return errand is not None
+
+
+def mailbox_of(settings: Mapping[str, Any]) -> Mailbox:
+    """The mail server as it is set."""
+    names = ("HOST", "PORT", "TLS", "USER", "PASSWORD", "FROM")
+    return Mailbox(*(settings[f"SMTP_{name}"] for name in names))
 
 
 @contextmanager

@@ -79,6 +79,20 @@ def access(client, post_id="2041", reader=READER):
     return done(client.get(url(f"/access?post_id={quote(post_id, safe='')}", reader)))
 
 
+def tag(client):
+    return client.get(url()).headers["ETag"]
+
+
+def dry(client, method, rest, **body):
+    response = client.open(url(f"{rest}?dry_run=true"), method=method, json=body)
+    assert response.status_code in (200, 201), response.json
+    return response
+
+
+def until(day):
+    return START.replace(month=day[0], day=day[1]).isoformat().replace("+00:00", "Z")
+
+
 def problem(response):
     return response.status_code, response.json["code"]
 

@@ -15,6 +15,7 @@ from tests.test_bad_input import _JSON, is_problem
 ROUTES = [
     ("post", "/v1/readers/{id}/unlocks"),
     ("post", "/v1/readers/{id}/grants"),
+    ("post", "/v1/readers/{id}/grants/refunds"),
     ("put", "/v1/readers/{id}/subscription"),
     ("post", "/v1/readers/{id}/subscription/cancel"),
     ("post", "/v1/readers/{id}/subscription/renew"),
@@ -34,6 +35,7 @@ _BODY = st.fixed_dictionaries(
         "unlocks": _NUMBER | _JSON,
         "kind": st.sampled_from(["bundle", "gift", "plan"]) | _JSON,
         "reference": _WORD | _JSON,
+        "refund_reference": _WORD | _JSON,
         "expires_at": _MOMENT | _JSON,
         "plan": st.sampled_from(["monthly", "open"]) | _JSON,
         "at": st.sampled_from(["now", "period_end"]) | _JSON,

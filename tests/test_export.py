@@ -1,6 +1,10 @@
 """``replydesk export``: a site's comments as JSON Lines, and back."""
 
+import csv
+import io
 import json
+
+import pytest
 
 from tests.moving import is_sound, json_lines, report, row, stored
 
@@ -24,7 +28,69 @@ def test_what_was_imported_is_exported_byte_for_byte(installation, tmp_path):
     assert is_sound(installation)
 
 
-def test_export_then_import_into_an_empty_site_gives_the_same_export(installation, tmp_path):
+def read(path):
+    """The rows of an export, by column."""
+    text = path.read_bytes().decode()
+    if path.suffix == ".csv":
+        return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+    return [json.loads(line) for line in text.splitlines()]
+
+
+HARD_TEXTS = [
+    "a\rb", "a\r\nb\nc", '"', '""', 'say "no", then', "=1+1", "+1", "-1", "@x", "\tx", "\rx", "'x", "\ufeffx",
+    " a \u2028 b\u0085 ", "\U0001f600 e\u0301", "x,y;z", "\\n", "#", "  ", "\x1a", "0",
+]  # fmt: skip
+
+
+def test_a_csv_gives_every_text_back_byte_for_byte(installation, tmp_path):
+    rows = [row(external_id=f"a{n:02}", text=f"{text}.") for n, text in enumerate(HARD_TEXTS)]
+    rows += [row(external_id=f"b{n:02}", text=text) for n, text in enumerate(HARD_TEXTS) if text.strip()]
+    report(installation, "jsonl", json_lines(tmp_path / "in.jsonl", *rows))
+    before = stored(installation)
+    installation.add_site("twin", installation.app.test_client())
+    path = tmp_path / "out.csv"
+    assert installation.run("export", path, "--site", "demo", "--format", "csv").exit_code == 0
+
+    told = report(installation, "csv", path, "--site", "twin")
+
+    found = [json.loads(line) for line in installation.run("export", "--site", "twin").stdout.splitlines()]
+    after = {made["external_id"]: {k: v for k, v in made.items() if k != "scores"} for made in found}
+    assert (told["stored"], told["wrong"]) == (len(rows), 0)
+    assert after == before
+
+
+def test_a_csv_on_standard_output_is_the_same_as_in_a_file(installation, tmp_path):
+    report(installation, "jsonl", json_lines(tmp_path / "in.jsonl", row(text="a\r\nb\nc")))
+    installation.run("export", tmp_path / "out.csv", "--format", "csv")
+
+    result = installation.run("export", "--format", "csv")
+
+    assert result.stdout_bytes == (tmp_path / "out.csv").read_bytes()
+
+
+def test_for_spreadsheets_no_cell_can_be_taken_for_a_formula(installation, tmp_path):
+    texts = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "x=1"]
+    rows = [row(external_id=f"a{n}", text=text, reader_name="=cmd") for n, text in enumerate(texts)]
+    report(installation, "jsonl", json_lines(tmp_path / "in.jsonl", *rows))
+    path = tmp_path / "out.csv"
+
+    assert installation.run("export", path, "--format", "csv", "--for-spreadsheets").exit_code == 0
+
+    found = read(path)
+    assert [made["text"] for made in sorted(found, key=lambda made: made["external_id"])] == [
+        f"'{text}" for text in texts[:-1]
+    ] + ["x=1"]
+    assert {made["reader_name"] for made in found} == {"'=cmd"}
+
+
+def test_for_spreadsheets_is_for_csv_only(installation):
+    result = installation.run("export", "--for-spreadsheets")
+
+    assert (result.exit_code, "goes with --format csv" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_export_then_import_into_an_empty_site_gives_the_same_export(installation, tmp_path, form):
     first = installation.submit("Good news for everyone.", external_id="s1")
     reply = installation.submit("Indeed, it is.", parent_id=first["id"])
     installation.submit("You are a stupid idiot and I hate you.", external_id="s2")
@@ -33,15 +99,15 @@ def test_export_then_import_into_an_empty_site_gives_the_same_export(installatio
     seen = {"If-Match": installation.client.get(f"/v1/comments/{gone['id']}").headers["ETag"]}
     assert installation.client.delete(f"/v1/comments/{gone['id']}", headers=seen).status_code in (200, 204)
     installation.add_site("twin", installation.app.test_client())
-    paths = [tmp_path / "demo.jsonl", tmp_path / "twin.jsonl"]
+    paths = [tmp_path / f"demo.{form}", tmp_path / f"twin.{form}"]
 
-    assert installation.run("export", paths[0], "--site", "demo").exit_code == 0
-    told = report(installation, "jsonl", paths[0], "--site", "twin")
-    assert installation.run("export", paths[1], "--site", "twin").exit_code == 0
+    assert installation.run("export", paths[0], "--site", "demo", "--format", form).exit_code == 0
+    told = report(installation, form, paths[0], "--site", "twin")
+    assert installation.run("export", paths[1], "--site", "twin", "--format", form).exit_code == 0
 
-    ours, theirs = (sorted(path.read_text().splitlines()) for path in paths)
+    ours, theirs = (sorted(read(path), key=lambda row: row["external_id"]) for path in paths)
     assert (told["stored"], told["wrong"], len(ours)) == (4, 0, 4)
-    assert [json.loads(line) for line in theirs] == [json.loads(line) for line in ours]
+    assert theirs == ours
     assert is_sound(installation)
 
 

@@ -100,6 +100,19 @@ def test_they_go_down_and_up_again_and_leave_nothing_behind(migrated):
     assert revision(migrated) == VERSIONS[-1].stem
 
 
+def test_a_site_that_was_there_before_gets_a_key_for_its_tokens(migrated):
+    scripts = ScriptDirectory.from_config(alembic(migrated))
+    command.downgrade(alembic(migrated), scripts.get_revision("0005_token_keys").down_revision)
+    site = "INSERT INTO site (id, name, time_zone, policy_version, settings, created_at)"
+    with db.engine.begin() as connection:
+        connection.execute(sa.text(f"{site} VALUES ('site_1', 'old', 'UTC', 0, '{{}}', '2026-01-01 00:00:00')"))
+    command.upgrade(alembic(migrated), "head")
+
+    answer = migrated.test_client().get("/v1/sites/old/jwks.json")
+
+    assert [key["crv"] for key in answer.json["keys"]] == ["Ed25519"]
+
+
 def test_a_migration_leaves_references_checked_again(migrated):
     if db.engine.dialect.name != "sqlite":
         pytest.skip("SQLite's own switch")

@@ -53,7 +53,8 @@ class TestPaidTime:
         begun = subscribe(client, "forever")
 
         assert (until(begun), begun["access_until"]) == (None, None)
-        assert access(client) == {"allowed": True, "because": "subscription", "until": None, "unlock_left": 0}
+        got = access(client)
+        assert (got["allowed"], got["because"], got["until"], got["unlock_left"]) == (True, "subscription", None, 0)
 
     def test_the_same_payment_adds_one_period(self, client):
         sell(client)
@@ -184,3 +185,15 @@ class TestUnlocksOfPlans:
             begun = subscribe(client)["unlock_left"]
 
         assert (ended, begun) == (0, 5)
+
+    def test_what_comes_back_to_an_ended_plan_runs_out_at_once(self, client):
+        """Also where all of it was spent before: nothing of a plan outlives a cancellation at once."""
+        sell(client, unlocks=1)
+        with at():
+            subscribe(client)
+            client.post(url("/unlocks"), json={"post_id": "1"})
+            turn(client, "cancel", at="now")
+        with at(hours=1):
+            returned = client.delete(url("/unlocks/1"))
+
+            assert (returned.status_code, returned.json["unlock_left"], left(client)) == (200, 0, 0)

@@ -6,7 +6,7 @@ from tests.engagement import done, problem, sell, subscribe, turn
 
 PLAN = {
     "name": "monthly", "unlocks": 5, "period": "month", "rollover_cap": 2, "trial_days": 14, "grace_days": 3,
-    "opens": {"sections": ["sport"], "tags": []},
+    "opens": {"sections": ["sport"], "tags": []}, "may_comment": False, "comments_first": True,
 }  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def test_only_the_period_is_needed(client, body, opens):
 
     assert saved == {
         "name": "p", "unlocks": body.get("unlocks", 0), "period": body["period"], "rollover_cap": 0,
-        "trial_days": 0, "grace_days": 0, "opens": opens,
+        "trial_days": 0, "grace_days": 0, "opens": opens, "may_comment": True, "comments_first": False,
     }  # fmt: skip
 
 

@@ -1,3 +1,5 @@
+from urllib.parse import quote
+
 import pytest
 
 from tests.engagement import problem
@@ -83,3 +85,37 @@ def test_a_dry_run_changes_nothing(client):
 
     assert (answer.status_code, answer.json) == (201, POST)
     assert client.get("/v1/posts/2041").status_code == 404
+
+
+# All but those that end in /comments, which is the address of a thread.
+ADDRESSES = [
+    "https://news.example/a//b/",
+    "/2020/first/",
+    "a/comments/b",
+    "/",
+    "//",
+    "a b%2Fc?d#e",
+    "\U0001f600/\u00e9",
+]
+
+
+def test_the_thread_takes_no_other_method_for_a_post_of_that_name(client):
+    answer = client.put("/v1/posts/2041/comments", json={"title": "No post is called so"})
+
+    assert (answer.status_code, set(answer.headers["Allow"].split(", "))) == (405, {"GET", "HEAD", "OPTIONS"})
+
+
+@pytest.mark.parametrize("id", ADDRESSES)
+def test_a_post_may_be_named_by_an_address_with_all_its_slashes(client, id):
+    address = f"/v1/posts/{quote(id, safe='')}"
+    put = client.put(address, json={"title": "Bridge reopens"})
+    posted = client.post("/v1/comments", json=comment("Good news.", post={"id": id}))
+
+    assert (put.status_code, posted.status_code) == (201, 201)
+    assert client.get(address).json["id"] == id
+    assert [found["id"] for found in client.get(f"{address}/comments").json["items"]] == [posted.json["id"]]
+    assert (
+        client.post("/v1/readers/u-77/grants", json={"unlocks": 1, "kind": "gift", "reference": "g"}).status_code == 201
+    )
+    assert client.post("/v1/readers/u-77/unlocks", json={"post_id": id}).status_code == 201
+    assert client.delete(f"/v1/readers/u-77/unlocks/{quote(id, safe='')}").status_code == 200

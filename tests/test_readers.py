@@ -40,6 +40,7 @@ def test_who_was_never_named_has_nothing_and_stands_well(client, app):
 
     assert overview(client, "nobody") == {
         "reader_id": "nobody", "unlock_left": 0, "subscription": None, "standing": IN_GOOD_STANDING,
+        "time_zone": "UTC",
     }  # fmt: skip
     assert everything(app) == before
 

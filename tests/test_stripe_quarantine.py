@@ -148,7 +148,8 @@ class TestCommands:
         assert "provider set stripe" in before.stderr
         assert "Stripe, test mode, 2 secrets." in added.stdout
         assert json.loads(shown.stdout) == {
-            "site": "demo", "provider": "stripe", "secrets": 2, "mode": "test", "prices": {}, "events": {},
+            "site": "demo", "provider": "stripe", "secrets": 2, "mode": "test", "fetches": False,
+            "prices": {}, "events": {},
         }  # fmt: skip
         assert not any("whsec" in out.output for out in (made, added, shown))
         assert b"whsec" not in b"".join(path.read_bytes() for path in installation.data.rglob("*.log"))
@@ -197,7 +198,7 @@ class TestCommands:
         assert "unlisted_price: Not listed with a plan: price_month, prod_1." in listed.stdout
         assert "1 events wait for prices" in told_so.stderr
         assert (some.exit_code, some.stdout) == (1, "1 applied, 1 still wait.\n")
-        assert "evt_2: Money went back" in some.stderr
+        assert "evt_2: Nothing was bought here" in some.stderr
         assert (dismissed.exit_code, again.exit_code, empty.stdout) == (0, 1, "Nothing waits.\n")
         assert overview(desk.client)["subscription"]["plan"] == "monthly"
 

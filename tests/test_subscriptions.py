@@ -169,7 +169,7 @@ class TestEnding:
             assert db.session.query(Subscription).one().state == "ended"
 
     def test_the_worker_comes_to_everybody_who_is_due(self, client, app, monkeypatch):
-        monkeypatch.setattr(worker, "READERS_A_TURN", 2)
+        monkeypatch.setattr(worker, "pace", worker.Pace(2))
         readers = [f"u-{n}" for n in range(5)]
         sell(client)
         with at():

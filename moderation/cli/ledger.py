@@ -2,11 +2,31 @@
 
 import json
 import sys
+import time
 
 import click
 
-from moderation.cli.database import open_session
+from moderation.cli.database import on_terminal, open_session
 from moderation.services import ledger_check
+
+
+class _Progress:
+    """How far it is: a line that is written over on a terminal, else a new one now and then."""
+
+    EVERY_SECONDS = 5.0
+
+    def __init__(self, total: int) -> None:
+        self.total, self.terminal, self.told_at = total, on_terminal(), time.monotonic()
+
+    def __call__(self, done: int) -> None:
+        if done < self.total and time.monotonic() - self.told_at < (0.2 if self.terminal else self.EVERY_SECONDS):
+            return
+        self.told_at = time.monotonic()
+        line = f"{done:,} of {self.total:,} allowances"
+        if self.terminal:
+            click.echo(f"\r{line}" if done < self.total else f"\r{' ' * len(line)}\r", err=True, nl=False)
+        elif done < self.total:
+            click.echo(line, err=True)
 
 
 @click.group()
@@ -19,11 +39,12 @@ def ledger() -> None:
 def verify(as_json: bool) -> None:
     """Prove every balance: entries without a gap, sums that fit, grants that agree.
 
-    A sentence for each fault on standard error, and exit code 1 if there is any.
+    A sentence for each fault on standard error, and exit code 1 if there is any. What takes longer than some
+    seconds tells there how far it is.
     """
     with open_session() as session:
-        faults = ledger_check.faults(session)
         allowances, entries = ledger_check.count(session)
+        faults = ledger_check.faults(session, _Progress(allowances))
     if as_json:
         click.echo(json.dumps({"allowances": allowances, "entries": entries, "faults": faults}))
     for fault in () if as_json else faults:

@@ -1,5 +1,6 @@
 """How an import is run: batches, progress, transactions, and the report at the end."""
 
+import gzip
 import tempfile
 import time
 import zlib
@@ -8,7 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 import sqlalchemy as sa
@@ -29,7 +30,9 @@ from moderation.services.moving.threads import Loose, Threads, reattach
 
 BATCH = 500
 FIRST = 20
+SHOWN = 5
 _LINE_EVERY = 10_000
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Job:
 
 
 @dataclass
-class Report:
+class Counts:
     """What became of the records; ``skipped`` by reason: how many, and where the first ones stand."""
 
     read: int = 0
@@ -50,7 +53,6 @@ class Report:
     there: int = 0
     wrong: int = 0
     skipped: dict[str, dict[str, Any]] = field(default_factory=dict)
-    threads: Threads = field(default_factory=Threads)
     # Why the file could not be read to its end.
     broken: str = ""
 
@@ -62,13 +64,20 @@ class Report:
             found["first"].append({"where": one.where, "detail": one.detail})
 
 
+@dataclass
+class Report(Counts):
+    """What became of comments."""
+
+    threads: Threads = field(default_factory=Threads)
+
+
 def bring_in(session: Session, site: Site, job: Job, found: Iterable[Record | Skipped]) -> Report:
     """Store what is found, a transaction a batch; a dry run does the same to a copy that is thrown away."""
     policy, classifier = policies.in_force(session, site), _classifier() if job.score else None
     session.rollback()
     if not job.dry_run:
         return _Import(session, site, policy, job, classifier).run(found)
-    with _thrown_away(session) as copy:
+    with thrown_away(session) as copy:
         return _Import(copy, site, policy, job, classifier).run(found)
 
 
@@ -79,8 +88,15 @@ def _classifier() -> Classifier:
     return classifier
 
 
+def tell_skipped(report: Counts) -> None:
+    for reason, found in report.skipped.items():
+        places = "; ".join(f"{one['where']} {one['detail']}" for one in found["first"][:SHOWN])
+        more = f" and {found['count'] - SHOWN} more" if found["count"] > SHOWN else ""
+        click.echo(f"skipped as {reason}: {found['count']} ({places}{more})")
+
+
 @contextmanager
-def _thrown_away(session: Session) -> Iterator[Session]:
+def thrown_away(session: Session) -> Iterator[Session]:
     """A session on a copy of the database, so that a dry run counts exactly and locks nobody out.
 
     On PostgreSQL it is a transaction that is rolled back: that locks nobody out either.
@@ -101,28 +117,32 @@ def _thrown_away(session: Session) -> Iterator[Session]:
         twin.dispose()
 
 
-class _Import:
-    def __init__(self, session: Session, site: Site, policy: Policy, job: Job, classifier: Classifier | None) -> None:
-        self.session, self.site, self.policy, self.job, self.classifier = session, site, policy, job, classifier
-        self.report, self.loose, self.started = Report(), Loose(), time.monotonic()
+@contextmanager
+def opened(file: Path) -> Iterator[IO[bytes]]:
+    """The file's bytes, unpacked where it is gzipped."""
+    with file.open("rb") as plain:
+        packed = plain.read(2) == _GZIP
+        plain.seek(0)
+        if not packed:
+            yield plain
+            return
+        with gzip.open(plain) as unpacked:
+            yield unpacked  # type: ignore[misc]  # a GzipFile is an IO[bytes]
+
+
+class Run:
+    """An import under way: batches, each kept when it is stored, and progress."""
+
+    report: Counts
+
+    def __init__(self, session: Session, site: Site, *, dry_run: bool) -> None:
+        self.session, self.site, self.dry_run = session, site, dry_run
+        self.started = time.monotonic()
         self._told = 0
 
-    def run(self, found: Iterable[Record | Skipped]) -> Report:
-        try:
-            for batch in self._batches(iter(found)):
-                self._store(batch)
-                self._show()
-            for pairs in self.loose.batches():
-                reattach(self.session, self.site, pairs, self.report.threads)
-                self._keep()
-        finally:
-            self.loose.close()
-        self._show(last=True)
-        return self.report
-
-    def _batches(self, found: Iterator[Record | Skipped]) -> Iterator[list[Record | Skipped]]:
+    def _batches(self, found: Iterator[Any]) -> Iterator[list[Any]]:
         """Batches; where the file breaks off, what came before is still one."""
-        batch: list[Record | Skipped] = []
+        batch: list[Any] = []
         try:
             for one in found:
                 batch.append(one)
@@ -137,6 +157,44 @@ class _Import:
             self.report.broken = f"The file cannot be read on: {error}."
         if batch:
             yield batch
+
+    def _keep(self) -> None:
+        if self.dry_run and self.session.get_bind().dialect.name != "sqlite":
+            self.session.flush()
+        else:
+            self.session.commit()
+        self.session.expunge_all()
+
+    def _show(self, *, last: bool = False) -> None:
+        rate = self.report.read / max(time.monotonic() - self.started, 1e-6)
+        line = f"{self.report.read} read, {self.report.stored} stored, {rate:,.0f} a second"
+        if on_terminal():
+            click.echo(f"\r{line} ", nl=last, err=True)
+        elif last or self.report.read - self._told >= _LINE_EVERY:
+            self._told = self.report.read
+            click.echo(line, err=True)
+
+
+class _Import(Run):
+    report: Report
+
+    def __init__(self, session: Session, site: Site, policy: Policy, job: Job, classifier: Classifier | None) -> None:
+        super().__init__(session, site, dry_run=job.dry_run)
+        self.policy, self.job, self.classifier = policy, job, classifier
+        self.report, self.loose = Report(), Loose()
+
+    def run(self, found: Iterable[Record | Skipped]) -> Report:
+        try:
+            for batch in self._batches(iter(found)):
+                self._store(batch)
+                self._show()
+            for pairs in self.loose.batches():
+                reattach(self.session, self.site, pairs, self.report.threads)
+                self._keep()
+        finally:
+            self.loose.close()
+        self._show(last=True)
+        return self.report
 
     def _store(self, batch: list[Record | Skipped]) -> None:
         for one in batch:
@@ -174,19 +232,3 @@ class _Import:
         if scored is None:
             raise ReplydeskError(f"The model {self.classifier.version} failed at {fresh[0].where} or soon after.")
         return {record.external_id: one for record, one in zip(fresh, scored, strict=True)}
-
-    def _keep(self) -> None:
-        if self.job.dry_run and self.session.get_bind().dialect.name != "sqlite":
-            self.session.flush()
-        else:
-            self.session.commit()
-        self.session.expunge_all()
-
-    def _show(self, *, last: bool = False) -> None:
-        rate = self.report.read / max(time.monotonic() - self.started, 1e-6)
-        line = f"{self.report.read} read, {self.report.stored} stored, {rate:,.0f} a second"
-        if on_terminal():
-            click.echo(f"\r{line} ", nl=last, err=True)
-        elif last or self.report.read - self._told >= _LINE_EVERY:
-            self._told = self.report.read
-            click.echo(line, err=True)

@@ -2,12 +2,15 @@
 
 import json
 import sys
+from collections.abc import Collection
 
 import click
 
+from moderation import stripe_api
 from moderation.cli import Sentence
 from moderation.cli.database import ACTOR, open_session, the_site
-from moderation.services import provider_events, providers
+from moderation.models import Provider, utc_now
+from moderation.services import provider_events, provider_fetches, providers
 
 _site = click.option("--site", "site_name", help="Name of the site; not needed while there is one only.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -19,20 +22,35 @@ def provider() -> None:
 
 
 @provider.command("set")
-@click.argument("name", metavar="PROVIDER", type=click.Choice([providers.STRIPE]))
+@click.argument("name", metavar="PROVIDER", type=click.Choice(providers.NAMES))
 @_site
-@click.option("--secret-stdin", is_flag=True, required=True, help="Read the signing secret from standard input.")
-@click.option("--add", is_flag=True, help="Keep believing the secrets before it, while Stripe rolls them over.")
+@click.option("--secret-stdin", is_flag=True, help="Read the signing secret from standard input.")
+@click.option("--api-key-stdin", is_flag=True, help="Stripe: read a restricted key, to fetch lines of checkouts.")
+@click.option("--no-api-key", is_flag=True, help="Stripe: forget that key, and fetch nothing.")
+@click.option("--add", is_flag=True, help="Keep believing the secrets before it, while they are rolled over.")
 @click.option("--live/--test", "livemode", default=None, help="Whose events count; live at first, then as it was.")
-def set_(name: str, site_name: str | None, secret_stdin: bool, add: bool, livemode: bool | None) -> None:  # noqa: ARG001 -- the one provider; the secret has no other way in
-    """Believe the events of PROVIDER that are signed with a secret; it is stored as it is and never shown."""
-    secret = sys.stdin.readline().strip()
+def set_(
+    name: str, site_name: str | None, secret_stdin: bool, api_key_stdin: bool, no_api_key: bool, add: bool,
+    livemode: bool | None,
+) -> None:  # fmt: skip
+    """Believe the events of PROVIDER that are signed with a secret; it is stored as it is and never shown.
+
+    PROVIDER is stripe, or generic for any other one.
+    """
+    if sum([secret_stdin, api_key_stdin, no_api_key]) != 1:
+        raise click.UsageError("Say one of --secret-stdin, --api-key-stdin and --no-api-key.")
+    if name != providers.STRIPE and not (secret_stdin and livemode is None):
+        raise click.UsageError("Modes and API keys are Stripe's.")
+    given = "" if no_api_key else sys.stdin.readline().strip()
     with open_session(writes=True) as session:
         site = the_site(session, site_name)
-        account = providers.set_secret(session, site, secret, add=add, livemode=livemode, actor=ACTOR)
+        if secret_stdin:
+            account = providers.set_secret(session, site, given, add=add, livemode=livemode, actor=ACTOR, name=name)
+        else:
+            account = providers.set_api_key(session, site, None if no_api_key else given, actor=ACTOR)
         session.commit()
-        click.echo(f"{site.name}: {_sentence(account.secrets, account.livemode)}")
-        click.echo(f"Stripe sends to: /v1/providers/stripe/{site.name}/events")
+        click.echo(f"{site.name}: {_sentence(account)}")
+        click.echo(f"{_TITLES[name]} sends to: /v1/providers/{name}/{site.name}/events")
 
 
 @provider.command()
@@ -56,24 +74,26 @@ def price(price: str, site_name: str | None, plan: str | None, unlocks: int | No
 
 
 @provider.command()
+@click.argument("name", metavar="[PROVIDER]", type=click.Choice(providers.NAMES), default=providers.STRIPE)
 @_site
 @_json
-def show(site_name: str | None, as_json: bool) -> None:
-    """Tell how the provider is set up, without its secrets, and what became of its events."""
+def show(name: str, site_name: str | None, as_json: bool) -> None:
+    """Tell how PROVIDER (stripe by default) is set up, without its secrets, and what became of its events."""
     with open_session() as session:
         site = the_site(session, site_name)
-        account, counts = providers.of_site(session, site, hold=False), providers.counts(session, site.id)
+        account, counts = providers.of_site(session, site, name, hold=False), providers.counts(session, site.id, name)
         found = {
             "site": site.name, "provider": account.name, "secrets": len(account.secrets),
-            "mode": "live" if account.livemode else "test", "prices": account.prices, "events": counts,
+            "mode": "live" if account.livemode else "test", "fetches": account.api_key is not None,
+            "prices": account.prices, "events": counts,
         }  # fmt: skip
-        sentence, prices = _sentence(account.secrets, account.livemode), sorted(account.prices.items())
+        sentence, prices = _sentence(account), sorted(account.prices.items())
     if as_json:
         click.echo(json.dumps(found))
         return
     click.echo(f"{found['site']}: {sentence}")
-    for name, opens in prices:
-        click.echo(f"  {name}: {opens.get('plan') or str(opens.get('unlocks')) + ' unlocks'}")
+    for price, opens in prices:
+        click.echo(f"  {price}: {opens.get('plan') or str(opens.get('unlocks')) + ' unlocks'}")
     click.echo("Events: " + (", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "none"))
 
 
@@ -118,9 +138,13 @@ def apply(event: str | None, site_name: str | None, every: bool) -> None:
             # One may have gone along with another that was tried before it.
             if row.state == provider_events.QUARANTINED:
                 provider_events.retry(session, site, row, actor=ACTOR)
-        waiting = [f"{row.event_id}: {row.detail}" for row in held if row.state == provider_events.QUARANTINED]
         session.commit()
-    click.echo(f"{len(held) - len(waiting)} applied, {len(waiting)} still wait.")
+        names = {row.event_id for row in held}
+    _fetch(site_name, names)
+    with open_session() as session:
+        rows = provider_events.in_quarantine(session, the_site(session, site_name).id)
+        waiting = [f"{row.event_id}: {row.detail}" for row in rows if row.event_id in names]
+    click.echo(f"{len(names) - len(waiting)} applied, {len(waiting)} still wait.")
     if waiting:
         raise Sentence("\n".join(waiting))
 
@@ -137,6 +161,24 @@ def dismiss(event: str, site_name: str | None) -> None:
     click.echo(f"{event} is dismissed.")
 
 
-def _sentence(secrets: list[str], livemode: bool) -> str:
-    count = "one secret" if len(secrets) == 1 else f"{len(secrets)} secrets"
-    return f"Stripe, {'live' if livemode else 'test'} mode, {count}."
+def _fetch(site_name: str | None, names: Collection[str]) -> None:
+    """Fetch at once what these events wait for, with no transaction open."""
+    with open_session() as session:
+        wanted = provider_fetches.of_events(session, the_site(session, site_name).id, names)
+    answers = [(one, stripe_api.lines(one)) for one in wanted]
+    if answers:
+        with open_session(writes=True) as session:
+            for one, answer in answers:
+                provider_fetches.record(session, one, answer, now=utc_now())
+            session.commit()
+
+
+_TITLES = {providers.STRIPE: "Stripe", providers.GENERIC: "The provider"}
+
+
+def _sentence(account: Provider) -> str:
+    count = "one secret" if len(account.secrets) == 1 else f"{len(account.secrets)} secrets"
+    if account.name != providers.STRIPE:
+        return f"another provider, {count}."
+    fetches = ", fetches lines of checkouts" if account.api_key else ""
+    return f"Stripe, {'live' if account.livemode else 'test'} mode, {count}{fetches}."

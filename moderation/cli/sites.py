@@ -1,17 +1,28 @@
 """``replydesk site`` and ``replydesk key``: tenants and the keys they call with."""
 
 import json
+import time
 from collections.abc import Sequence
 
 import click
 
+from moderation import known_keys
 from moderation.auth import SCOPES
 from moderation.cli.database import ACTOR, open_session
 from moderation.cli.thresholds import model_thresholds
 from moderation.models import ApiKey, Site
-from moderation.services import sites, unlocks
+from moderation.services import entitlements, lifecycle, sites, token_keys, unlocks
 
-SITE_DEFAULTS = {"refund_hours": unlocks.REFUND_HOURS, "unlock_days": unlocks.UNLOCK_DAYS}
+SITE_DEFAULTS = {
+    "refund_hours": unlocks.REFUND_HOURS,
+    "unlock_days": unlocks.UNLOCK_DAYS,
+    "notice_days": lifecycle.NOTICE_DAYS,
+    "token_seconds": entitlements.LIFETIME_SECONDS,
+    "outage": token_keys.OUTAGE,
+    "outage_grace_seconds": token_keys.OUTAGE_GRACE_SECONDS,
+}
+_TOKEN_SECONDS = click.IntRange(entitlements.LEAST_LIFETIME_SECONDS, entitlements.MOST_LIFETIME_SECONDS)
+_GRACE_SECONDS = click.IntRange(0, token_keys.MOST_OUTAGE_GRACE_SECONDS)
 _DOORS = ("api", "akismet")
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 
@@ -36,15 +47,19 @@ def create(name: str) -> None:
 @click.option("--time-zone", help="Where its months are counted, such as Europe/Berlin.")
 @click.option("--refund-hours", type=click.IntRange(0, 8_760), help="How long an unlock can be given back.")
 @click.option("--unlock-days", type=click.IntRange(0, 3_660), help="How long an unlock opens a post; 0: for good.")
-def set_(name: str, time_zone: str | None, refund_hours: int | None, unlock_days: int | None) -> None:
+@click.option("--notice-days", type=click.IntRange(0, 60), help="How long before its end a period is told; 0: never.")
+@click.option("--token-seconds", type=_TOKEN_SECONDS, help="How long an entitlement token lives.")
+@click.option("--outage", type=click.Choice(token_keys.OUTAGE_MODES),
+              help="What the site's edge opens while Replydesk does not answer: docs/edge.md.")  # fmt: skip
+@click.option("--outage-grace-seconds", type=_GRACE_SECONDS, help="With grace: how long an expired token counts then.")
+def set_(name: str, time_zone: str | None, **named: int | str | None) -> None:
     """Change a site; what is not named stays."""
-    figures = {"refund_hours": refund_hours, "unlock_days": unlock_days}
     with open_session(writes=True) as session:
         found = sites.by_name(session, name)
-        sites.configure(session, found, time_zone=time_zone, settings=figures, actor=ACTOR)
+        sites.configure(session, found, time_zone=time_zone, settings=named, actor=ACTOR)
         session.commit()
-        hours, days = (found.settings.get(of, default) for of, default in SITE_DEFAULTS.items())
-        click.echo(f"{name}: time zone {found.time_zone}, refund hours {hours}, unlock days {days}")
+        told = {of.replace("_", " "): found.settings.get(of, default) for of, default in SITE_DEFAULTS.items()}
+        click.echo(f"{name}: time zone {found.time_zone}, {', '.join(f'{of} {value}' for of, value in told.items())}")
 
 
 @click.group()
@@ -83,11 +98,13 @@ def rotate(key_or_id: str, as_json: bool) -> None:
 @key.command()
 @click.argument("key_or_id", metavar="KEY")
 def revoke(key_or_id: str) -> None:
-    """End KEY (its text or id) now."""
+    """End KEY (its text or id); when this command ends, no process takes it any more."""
     with open_session(writes=True) as session:
         found = sites.find_key(session, key_or_id)
         sites.revoke_key(session, found, actor=ACTOR)
         session.commit()
+        # Then what this command says holds in every process.
+        time.sleep(known_keys.SECONDS)
         click.echo(f"The key …{found.last4} is revoked.")
 
 

@@ -60,7 +60,7 @@ class Comment(Base):
         sa.UniqueConstraint("site_id", "external_id"),
         sa.ForeignKeyConstraint(["site_id", "post_id"], ["post.site_id", "post.id"]),
         sa.Index("ix_comment_thread", "site_id", "post_id", "root_id", "id"),
-        sa.Index("ix_comment_queue", "site_id", "status", "harm", "id"),
+        sa.Index("ix_comment_queue", "site_id", "status", "priority", "harm", "id"),
         sa.Index("ix_comment_list", "site_id", "status", "id"),
         sa.Index("ix_comment_reader", "site_id", "reader_id", "id"),
         sa.Index("ix_comment_text_hash", "site_id", "text_hash", "id"),
@@ -85,12 +85,16 @@ class Comment(Base):
     scores: Mapped[dict[str, Any]] = mapped_column(default=dict)
     # Expected harm, 0..1: the largest share of the way to a label's reject line. Orders the queue.
     harm: Mapped[float] = mapped_column(default=0.0)
+    # 1: its reader's plan puts it before others in the queue, as it stood when the comment was written.
+    priority: Mapped[int] = mapped_column(sa.SmallInteger, default=0, server_default=sa.text("0"))
     model_version: Mapped[str] = mapped_column(default="")
     policy_version: Mapped[int] = mapped_column(default=0)
     signals: Mapped[dict[str, Any]] = mapped_column(default=dict)
     flag_count: Mapped[int] = mapped_column(default=0)
     decided_by: Mapped[str] = mapped_column(default="policy")
     version: Mapped[int] = mapped_column(default=1)
+    # How many events have told of it: each event carries its number, so that a receiver can order them.
+    event_sequence: Mapped[int] = mapped_column(default=0, server_default="0")
     claimed_by: Mapped[str | None] = mapped_column(sa.ForeignKey("moderator.id"))
     claimed_until: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)

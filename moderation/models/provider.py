@@ -21,6 +21,8 @@ class Provider(Base):
     # Readable, because a signature can be checked by nothing else; newest first.
     secrets: Mapped[list[str]]
     livemode: Mapped[bool] = mapped_column(default=True)
+    # To fetch what an event leaves out; readable, because it is sent.
+    api_key: Mapped[str | None]
     # price or product -> {"plan": name} or {"unlocks": number}
     prices: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
@@ -33,8 +35,10 @@ class ProviderEvent(Base):
     __table_args__ = (
         sa.UniqueConstraint("site_id", "provider", "event_id"),
         sa.Index("ix_provider_event_site_id_state_id", "site_id", "state", "id"),
+        sa.Index("ix_provider_event_state_reason", "state", "reason"),
         sa.Index("ix_provider_event_site_id_subscription", "site_id", "subscription"),
         sa.Index("ix_provider_event_site_id_customer", "site_id", "customer"),
+        sa.Index("ix_provider_event_site_id_payment", "site_id", "payment"),
         sa.Index("ix_provider_event_site_id_reader_id", "site_id", "reader_id"),
     )
 
@@ -47,6 +51,8 @@ class ProviderEvent(Base):
     object_id: Mapped[str] = mapped_column(sa.String(255))
     customer: Mapped[str] = mapped_column(sa.String(255))
     subscription: Mapped[str] = mapped_column(sa.String(255))
+    # The payment or order that it is about: the reference of what was bought.
+    payment: Mapped[str | None] = mapped_column(sa.String(255))
     # Whom the event itself names.
     reader_id: Mapped[str | None] = mapped_column(sa.String(255))
     facts: Mapped[dict[str, Any]]

@@ -58,6 +58,9 @@ class PlanVersion(Base):
     grace_days: Mapped[int] = mapped_column(default=0)
     # Everything ("all"), or the sections and tags that are named.
     opens: Mapped[dict[str, Any]]
+    # Whether its subscribers may comment where comments are for subscribers, and come first in the queue.
+    may_comment: Mapped[bool] = mapped_column(default=True, server_default=sa.true())
+    comments_first: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
     @property
@@ -74,6 +77,7 @@ class Subscription(Base):
             ["site_id", "plan", "plan_version"], ["plan_version.site_id", "plan_version.name", "plan_version.version"]
         ),
         sa.Index("ix_subscription_allowance_id_id", "allowance_id", "id"),
+        sa.Index("ix_subscription_notice_at", "notice_at"),
         sa.Index("uq_subscription_live", "allowance_id", unique=True, sqlite_where=sa.text("state <> 'ended'"),
                  postgresql_where=sa.text("state <> 'ended'")),
     )  # fmt: skip
@@ -97,6 +101,14 @@ class Subscription(Base):
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     ended_at: Mapped[datetime | None]
+    # A change of plan that waits, and the end of the paid time from which it holds.
+    next_plan: Mapped[str | None] = mapped_column(sa.String(100))
+    next_plan_version: Mapped[int | None]
+    next_plan_at: Mapped[datetime | None]
+    # When to tell that the trial or the period ends, and for which ends this and a failed payment were told.
+    notice_at: Mapped[datetime | None]
+    noticed_for: Mapped[datetime | None]
+    failed_for: Mapped[datetime | None]
 
 
 class SubscriptionTransition(Base):
@@ -113,11 +125,15 @@ class SubscriptionTransition(Base):
     plan: Mapped[str] = mapped_column(sa.String(100))
     plan_version: Mapped[int]
     paid_until: Mapped[datetime | None]
-    # request (the site asked), clock (a time came), provider (it told so) or erasure
+    # request (the site asked), clock (a time came), provider (it told so), import or erasure
     cause: Mapped[str] = mapped_column(sa.String(16))
     actor: Mapped[str]
     # A payment's own name, where it was given: the same one renews once.
     reference: Mapped[str | None] = mapped_column(sa.String(255))
+    # Of a period that this bought: when it begins; it ends with paid_until.
+    period_started_at: Mapped[datetime | None]
+    # The plan that waits from here on.
+    next_plan: Mapped[str | None] = mapped_column(sa.String(100))
     # When it took effect; the row itself may be written later by a late worker.
     effective_at: Mapped[datetime]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)

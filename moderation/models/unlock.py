@@ -33,6 +33,8 @@ class Allowance(Base):
     version: Mapped[int] = mapped_column(sa.BigInteger, default=0)
     # When the next grant or paid time runs out: until then the row can be believed as it stands.
     due_at: Mapped[datetime | None]
+    # What was due could not be written: the worker tries again then.
+    set_aside_until: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
@@ -45,6 +47,7 @@ class Grant(Base):
         sa.CheckConstraint("unlocks > 0 AND unlocks_left >= 0 AND unlocks_left <= unlocks", name="within_grant"),
         sa.Index("ix_unlock_grant_open", "allowance_id", "expires_at", "id", sqlite_where=sa.text("unlocks_left > 0"),
                  postgresql_where=sa.text("unlocks_left > 0")),
+        sa.Index("ix_unlock_grant_allowance_id_id", "allowance_id", "id"),
         sa.Index("ix_unlock_grant_subscription_id_period", "subscription_id", "period"),
     )  # fmt: skip
 
@@ -103,6 +106,35 @@ class Unlock(Base):
     unlocked_at: Mapped[datetime] = mapped_column(default=utc_now)
     # None: for good.
     expires_at: Mapped[datetime | None]
+
+
+class GrantRefund(Base):
+    """Money that was given back for an order, once for each reference; it may be told before its order."""
+
+    __tablename__ = "grant_refund"
+    __table_args__ = (
+        sa.UniqueConstraint("site_id", "kind", "refund_reference"),
+        sa.CheckConstraint("unlocks > 0 AND taken >= 0 AND run_out >= 0 AND run_out <= taken", name="within_refund"),
+        sa.Index("ix_grant_refund_site_id_kind_reference", "site_id", "kind", "reference"),
+        sa.Index("ix_grant_refund_allowance_id", "allowance_id"),
+    )
+
+    id: Mapped[str] = mapped_column(sa.String(40), primary_key=True, default=lambda: new_id("ref"))
+    site_id: Mapped[str] = mapped_column(sa.ForeignKey("site.id"))
+    allowance_id: Mapped[str] = mapped_column(sa.ForeignKey("allowance.id"))
+    # Kind and reference of the grant, and the refund's own name.
+    kind: Mapped[str] = mapped_column(sa.String(16))
+    reference: Mapped[str] = mapped_column(sa.String(255))
+    refund_reference: Mapped[str] = mapped_column(sa.String(255))
+    # How many units were paid back; None: all of the order.
+    unlocks: Mapped[int | None]
+    # None until the order comes.
+    grant_id: Mapped[str | None] = mapped_column(sa.ForeignKey("unlock_grant.id"))
+    # How many of the order's units this has taken back; of these, how many had run out before.
+    taken: Mapped[int] = mapped_column(default=0)
+    run_out: Mapped[int] = mapped_column(default=0)
+    closed_posts: Mapped[list[str]] = mapped_column(default=list)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 SQLITE_GUARDS = (

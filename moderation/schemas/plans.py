@@ -59,6 +59,8 @@ class PlanIn(StrictSchema):
     trial_days = Whole(validate=_DAYS, load_default=0)
     grace_days = Whole(validate=_DAYS, load_default=0)
     opens = fields.Nested(OpensIn, allow_none=True, load_default=None)
+    may_comment = YesNo(load_default=True)
+    comments_first = YesNo(load_default=False)
 
 
 class OpensOut(Schema):
@@ -75,6 +77,8 @@ class PlanOut(Schema):
     trial_days = fields.Integer()
     grace_days = fields.Integer()
     opens = fields.Nested(OpensOut)
+    may_comment = fields.Boolean(metadata={"description": "Where comments are for subscribers, these may comment."})
+    comments_first = fields.Boolean(metadata={"description": "Their comments come first in the review queue."})
 
 
 class PlanPageOut(Schema):

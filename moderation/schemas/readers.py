@@ -4,7 +4,7 @@ from marshmallow import Schema, fields, validate
 
 from moderation.schemas.base import Instant, StrictSchema, Text, Whole
 from moderation.schemas.plans import MAX_UNLOCKS
-from moderation.schemas.subscriptions import SubscriptionOut
+from moderation.schemas.subscriptions import ChangeOut, SubscriptionOut
 
 GRANT_KINDS = ("bundle", "gift", "goodwill", "refund", "import")
 
@@ -17,7 +17,16 @@ class AccessOut(Schema):
     allowed = fields.Boolean()
     because = fields.String(validate=validate.OneOf(["free_post", "subscription", "unlocked", "meter", "none"]))
     unlock_left = fields.Integer()
+    meter_left = fields.Integer(
+        allow_none=True,
+        metadata={"description": "How many more posts the meter's rule lets be counted; null where no rule does."},
+    )
     until = Instant(allow_none=True, metadata={"description": "When this access ends; null: not by itself."})
+
+
+class EntitlementTokenOut(Schema):
+    token = fields.String(metadata={"description": "A JWT for the site's edge; its claims are in docs/edge.md."})
+    expires_at = Instant()
 
 
 class StandingOut(Schema):
@@ -32,6 +41,7 @@ class ReaderOut(Schema):
     unlock_left = fields.Integer()
     subscription = fields.Nested(SubscriptionOut, allow_none=True)
     standing = fields.Nested(StandingOut)
+    time_zone = fields.String(metadata={"description": "The site's: days are to be told in it."})
 
 
 class UnlockIn(StrictSchema):
@@ -44,6 +54,10 @@ class UnlockOut(Schema):
     unlock_left = fields.Integer()
     unlocked_at = Instant()
     expires_at = Instant(allow_none=True)
+
+
+class UnlockChangeOut(UnlockOut, ChangeOut):
+    """The unlock after a change."""
 
 
 class UnlockPageOut(Schema):
@@ -70,6 +84,52 @@ class GrantOut(Schema):
     expires_at = Instant(allow_none=True)
     created_at = Instant()
     unlock_left = fields.Integer()
+
+
+class GrantRefundIn(StrictSchema):
+    kind = fields.String(required=True, validate=validate.OneOf(GRANT_KINDS))
+    reference = Text(required=True, least=1, most=255, metadata={"description": "The grant's."})
+    refund_reference = Text(
+        required=True, least=1, most=255,
+        metadata={"description": "The refund's own name: the same one takes back once."},
+    )  # fmt: skip
+    unlocks = Whole(
+        allow_none=True, load_default=None, validate=validate.Range(1, MAX_UNLOCKS),
+        metadata={"description": "How many of its units were paid back; null: all."},
+    )  # fmt: skip
+
+
+class GrantRefundOut(ChangeOut):
+    id = fields.String()
+    kind = fields.String()
+    reference = fields.String()
+    refund_reference = fields.String()
+    unlocks = fields.Integer(allow_none=True)
+    state = fields.String(
+        validate=validate.OneOf(["applied", "waiting"]),
+        metadata={"description": "`waiting` until the order itself comes."},
+    )
+    taken = fields.Integer(metadata={"description": "How many units of the order this has taken back."})
+    closed_posts = fields.List(fields.String())
+    created_at = Instant()
+    unlock_left = fields.Integer()
+
+
+class GrantChangeOut(GrantOut, ChangeOut):
+    """The grant, after it was given."""
+
+
+class OpenGrantOut(Schema):
+    id = fields.String(allow_none=True, metadata={"description": "Null for what time carried on just now."})
+    kind = fields.String()
+    reference = fields.String(allow_none=True)
+    unlocks_left = fields.Integer()
+    expires_at = Instant(allow_none=True)
+
+
+class OpenGrantListOut(Schema):
+    items = fields.List(fields.Nested(OpenGrantOut))
+    next_cursor = fields.String(allow_none=True)
 
 
 class LedgerItemOut(Schema):
@@ -99,9 +159,13 @@ class ReaderExportOut(Schema):
     unlock_left = fields.Integer()
     unlocks = fields.List(fields.Dict())
     grants = fields.List(fields.Dict())
+    grant_refunds = fields.List(fields.Dict())
     ledger = fields.List(fields.Dict())
     subscriptions = fields.List(fields.Dict())
+    coral_comments = fields.List(fields.Dict())
     payment_customers = fields.List(fields.Dict())
     payment_subscriptions = fields.List(fields.Dict())
     payment_events = fields.List(fields.Dict())
+    metered_posts = fields.List(fields.Dict())
+    merged_tokens = fields.List(fields.Dict())
     standing_history = fields.List(fields.Dict())

@@ -13,14 +13,23 @@ QUEUES = ("pending", "reported", "appeals", "decided")
 # What may be lost when a session ends in the middle of a decision.
 MOST_NOTE = 1_000
 BAN_DAYS = (1, 7, 30)
+# The most unlocks that are given at once from the desk.
+MOST_GOODWILL = 50
 
 
 class QueueQuery(PageQuery):
     """The pending queue is asked page by page."""
 
 
+class QueueItemOut(CommentOut):
+    comes_first = fields.Function(
+        lambda comment: comment.priority > 0,
+        metadata={"type": "boolean", "description": "Its reader's plan puts it before others."},
+    )
+
+
 class QueueOut(Schema):
-    items = fields.List(fields.Nested(CommentOut))
+    items = fields.List(fields.Nested(QueueItemOut))
     next_cursor = fields.String(allow_none=True)
 
 
@@ -46,9 +55,32 @@ class DecisionForm(StrictSchema):
             raise ValidationError("The page did not say what to do.", "do")
 
 
+class LedgerQuery(StrictSchema):
+    below = fields.Integer(strict=False, validate=validate.Range(1, 2**63 - 1), load_default=None)
+
+
 class UndoForm(StrictSchema):
     decision = Text(most=40, load_default="")
     queue = fields.String(validate=validate.OneOf(QUEUES), load_default="pending")
+
+
+class GoodwillForm(StrictSchema):
+    """Unlocks from the house. ``ticket`` is of the form itself: sent twice, it gives once."""
+
+    unlocks = fields.Integer(
+        required=True,
+        validate=validate.Range(1, MOST_GOODWILL, error=f"Give 1 to {MOST_GOODWILL} unlocks."),
+        error_messages={"required": "Say how many.", "invalid": "Say how many, as a whole number."},
+    )
+    reason = Text(most=200, load_default="")
+    ticket = fields.String(
+        required=True, validate=validate.Regexp(r"[0-9a-f]{24}\Z", error="The page was not whole; send it again.")
+    )
+
+    @validates_schema
+    def _kindness_has_a_reason(self, data: dict[str, Any], **_: Any) -> None:
+        if not data["reason"].strip():
+            raise ValidationError("Say why, so that your colleagues know.", "reason")
 
 
 class StandingForm(StrictSchema):

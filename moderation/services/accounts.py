@@ -12,6 +12,8 @@ from moderation.models import Allowance, Reader, Site, Subscription, insert_miss
 from moderation.services import ledger, lifecycle
 
 CLOCK = "clock"
+# Where a session holds who wants to see the account before and after the change (``figures.watched``).
+WATCH = "account_watch"
 
 
 def find(session: Session, site_id: str, reader_id: str) -> Allowance | None:
@@ -25,7 +27,8 @@ def held(session: Session, site: Site, reader_id: str, *, now: datetime) -> Iter
     """Lock the reader's account until the transaction ends; make it where the reader is new.
 
     The lock is an UPDATE of its row, so on every database a second request waits here and then sees
-    what the first has done. At the end ``due_at`` is worked out anew.
+    what the first has done. At the end ``due_at`` is worked out anew. What was asked for with ``If-Match``
+    is compared in here: what fell due is settled, and nobody else can change anything.
     """
     allowance = _take(session, site.id, reader_id)
     if allowance is None:
@@ -36,8 +39,13 @@ def held(session: Session, site: Site, reader_id: str, *, now: datetime) -> Iter
     if allowance is None:
         raise LookupError("the allowance that was just made is not there")
     settle(session, allowance, now)
+    watch = session.info.get(WATCH)
+    if watch:
+        watch.begins(allowance, now)
     yield allowance
     reckon(session, allowance)
+    if watch:
+        watch.ends(allowance, now)
 
 
 def _take(session: Session, site_id: str, reader_id: str) -> Allowance | None:
@@ -72,21 +80,6 @@ def reckon(session: Session, allowance: Allowance) -> None:
     subscription = lifecycle.of_allowance(session, allowance.id)
     moments = [ledger.next_expiry(session, allowance.id), subscription and lifecycle.next_step_at(subscription)]
     due_at = min((moment for moment in moments if moment), default=None)
-    if allowance.due_at != due_at:
-        allowance.due_at = due_at
+    if allowance.due_at != due_at or allowance.set_aside_until is not None:
+        allowance.due_at, allowance.set_aside_until = due_at, None
         session.flush()
-
-
-def expire_due(session: Session, *, now: datetime, limit: int) -> int:
-    """Write down what has fallen due, for at most ``limit`` readers; return for how many.
-
-    Workers may run side by side: each takes readers that no other holds.
-    """
-    due = sa.select(Allowance).where(Allowance.due_at <= now).order_by(Allowance.due_at).limit(limit)
-    found = session.scalars(due.with_for_update(skip_locked=True)).all()
-    for allowance in found:
-        allowance.version += 1
-        session.flush()
-        settle(session, allowance, now)
-        reckon(session, allowance)
-    return len(found)

@@ -11,7 +11,7 @@ from moderation.errors import NotFound, StaleVersion
 from moderation.ids import new_id
 from moderation.models import Comment, Decision, Post, Reader, Revision, Site, table_of, utc_now
 from moderation.policy import HookAnswer, Policy, Reason, Status, Threshold, Verdict, decide
-from moderation.services import audit, facts, outbox
+from moderation.services import audit, commenting, facts, outbox
 
 _LOG = sa.insert(table_of(Decision))
 _DECISION_COLUMNS = tuple(table_of(Decision).columns.keys())
@@ -25,6 +25,14 @@ _NEXT_VERSION = (
     sa.update(table_of(Comment))
     .where(table_of(Comment).c.id == sa.bindparam("of_comment"), table_of(Comment).c.version == sa.bindparam("seen"))
     .values(version=table_of(Comment).c.version + 1)
+)
+
+# Counted by the database under the row's lock: events are numbered in the order in which they are committed.
+_NEXT_SEQUENCE = (
+    sa.update(table_of(Comment))
+    .where(table_of(Comment).c.id == sa.bindparam("of_comment"))
+    .values(event_sequence=table_of(Comment).c.event_sequence + 1)
+    .returning(table_of(Comment).c.event_sequence)
 )
 
 
@@ -55,10 +63,12 @@ def edit(
 ) -> Comment:  # fmt: skip
     """Replace the text, keep the old one in the history, and decide again.
 
-    What a person rejected is never published by an edit alone: it goes back to people.
+    What a person rejected is never published by an edit alone: it goes back to people. Raises
+    ``SubscribersOnly`` where its author may not comment any more.
     """
     post = session.get_one(Post, (site.id, comment.post_id))
     reader = session.get(Reader, (site.id, comment.reader_id)) if comment.reader_id else None
+    commenting.check(session, site, comment.reader_id, reader.roles if reader else ())
     old_status, hashed = comment.status, facts.text_hash(text)
     gathered = facts.gather(
         session, text=text, hashed=hashed, policy=policy, post=post, reader=reader, signals=comment.signals,
@@ -71,6 +81,8 @@ def edit(
     session.add(Revision(comment_id=comment.id, version=comment.version, text=comment.text))
     comment.text, comment.text_hash, comment.decided_by = text, hashed, "policy"
     apply(comment, verdict, scored, policy)
+    if verdict.status is Status.PENDING:
+        comment.priority = commenting.priority(session, site, comment.reader_id)
     _turn(session, comment, verdict.status, shown=True)
     log(session, comment, kind="edited", old_status=old_status, actor="policy", verdict=verdict,
         hook=asked.as_dict() if asked else None)  # fmt: skip
@@ -122,7 +134,10 @@ def remove(session: Session, comment: Comment, *, actor: str) -> None:
     _turn(session, comment, comment.status, shown=True)
     log(session, comment, kind="deleted", old_status=comment.status, actor=actor)
     audit.record(session, site_id=comment.site_id, actor=actor, action="comment.deleted", subject=comment.id)
-    data = {"id": comment.id, "external_id": comment.external_id, "version": comment.version}
+    data = {
+        "id": comment.id, "version": comment.version, "sequence": next_sequence(session, comment),
+        "external_id": comment.external_id,
+    }  # fmt: skip
     outbox.emit(session, site_id=comment.site_id, type="comment.deleted", data=data)
 
 
@@ -204,11 +219,20 @@ def log(
     return decision
 
 
-def announce(session: Session, comment: Comment, type: str | None = None) -> None:
-    """Put the comment's state in the outbox; by default as ``comment.<status>``."""
+def next_sequence(session: Session, comment: Comment) -> int:
+    """Return the number of the comment's next event: 1, 2, 3 ... without gaps, whatever the event tells."""
+    return int(session.connection().execute(_NEXT_SEQUENCE, {"of_comment": comment.id}).scalar_one())
+
+
+def announce(session: Session, comment: Comment, type: str | None = None, *, sequence: int | None = None) -> None:
+    """Put the comment's state in the outbox; by default as ``comment.<status>``, with the next number.
+
+    The text is not in it: a body of 50,000 characters would not fit, and an erasure could not call it back.
+    """
     data = {
         "id": comment.id,
         "version": comment.version,
+        "sequence": sequence or next_sequence(session, comment),
         "external_id": comment.external_id,
         "post_id": comment.post_id,
         "reader_id": comment.reader_id,

@@ -6,7 +6,20 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from moderation.models import Comment, Decision, Delivery, Event, Post, ProviderEvent, Site, SiteHook
+from moderation.models import (
+    Allowance,
+    Comment,
+    CoralComment,
+    CoralLook,
+    Decision,
+    Delivery,
+    Event,
+    Post,
+    ProviderEvent,
+    Site,
+    SiteHook,
+    TokenKey,
+)
 from moderation.policy import SITE_HOOK
 from moderation.services import ledger_check, policies, site_hooks
 
@@ -27,9 +40,20 @@ def examine(session: Session) -> Iterator[Finding]:
     yield Finding("threads", _threads(session))
     yield Finding("outbox", _outbox(session))
     yield Finding("payments", _payments(session))
+    yield Finding("coral", _coral(session))
     yield Finding("policies", _policies(session))
     yield Finding("hooks", _hooks(session))
+    yield Finding("token keys", _token_keys(session))
     yield Finding("ledger", ledger_check.faults(session))
+    yield Finding("settlement", _set_aside(session))
+
+
+def _set_aside(session: Session) -> list[str]:
+    waiting = sa.select(Allowance.id, Allowance.due_at).where(Allowance.set_aside_until.is_not(None)).limit(20)
+    return [
+        f"Allowance {row.id}: what was due at {row.due_at:%Y-%m-%d %H:%M} UTC could not be written; the log says why."
+        for row in session.execute(waiting)
+    ]
 
 
 def _integrity(session: Session) -> list[str]:
@@ -112,6 +136,18 @@ def _payments(session: Session) -> list[str]:
     ]
 
 
+def _coral(session: Session) -> list[str]:
+    faults = []
+    for model, what in ((CoralLook, "looks at comments"), (CoralComment, "decisions")):
+        given_up = sa.select(Site.name, sa.func.count()).join(model, model.site_id == Site.id)
+        faults += [
+            f"{count} {what} of {name} did not reach Coral and were given up; see: replydesk integration show"
+            f" --site {name}, and then: replydesk integration retry --site {name}"
+            for name, count in session.execute(given_up.where(model.due_at.is_(None)).group_by(Site.name))
+        ]
+    return faults
+
+
 def _policies(session: Session) -> list[str]:
     names = session.scalars(sa.select(Site.name).where(Site.policy_version == 0))
     return [f"The site {name} has no policy in force." for name in names]
@@ -127,3 +163,8 @@ def _hooks(session: Session) -> list[str]:
         if row is not None and site_hooks.as_hook(row).is_failing:
             faults.append(f"The hook of the site {site.name} gives no answers: {row.last_error}")
     return faults
+
+
+def _token_keys(session: Session) -> list[str]:
+    names = session.scalars(sa.select(Site.name).outerjoin(TokenKey).where(TokenKey.id.is_(None)))
+    return [f"The site {name} cannot sign tokens; run: replydesk token-key rotate --site {name}" for name in names]

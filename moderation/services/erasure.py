@@ -26,7 +26,8 @@ from moderation.models import (
     Unlock,
     utc_now,
 )
-from moderation.services import accounts, audit, comments, grants, lifecycle, outbox, provider_people
+from moderation.services import accounts, audit, comments, grants, lifecycle, metering, outbox, provider_people
+from moderation.services.coral import people as coral_people
 from moderation.services.lifecycle import Happening
 
 CAUSE = "erasure"
@@ -41,10 +42,12 @@ def erase(session: Session, site: Site, reader_id: str, *, actor: str) -> None:
     theirs = sa.and_(Comment.site_id == site.id, Comment.reader_id == reader_id)
     # Stored answers are found by the comments, so they go first.
     _forget_answers(session, site.id, reader_id, sa.select(Comment.id).where(theirs))
+    coral_people.forget(session, site.id, reader_id)
     _take_down(session, theirs, actor)
     given = sa.and_(Flag.site_id == site.id, Flag.reader_id == reader_id)
     _change(session, sa.update(Flag).where(given).values(reader_id=alias, note=""))
     provider_people.forget(session, site.id, reader_id)
+    metering.forget(session, site.id, reader_id)
     outbox.forget_reader(session, site.id, reader_id, alias)
     acts = sa.and_(Audit.site_id == site.id, Audit.subject == reader_id, Audit.action.startswith("reader."))
     _change(session, sa.update(Audit).where(acts).values(subject=alias, data={}))

@@ -17,6 +17,7 @@ from moderation.models import (
     Decision,
     Flag,
     Grant,
+    GrantRefund,
     LedgerEntry,
     Reader,
     Revision,
@@ -25,11 +26,13 @@ from moderation.models import (
     Unlock,
     utc_now,
 )
-from moderation.services import accounts, ledger, provider_people
+from moderation.services import accounts, ledger, metering, provider_people
+from moderation.services.coral import people as coral_people
 
 # Not the reader's: whose installation it is, colleagues' names, and sums that only a program reads.
 _LEFT_OUT = {
     "site_id", "text_hash", "fingerprint", "claimed_by", "claimed_until", "moderator_id", "allowance_id", "request_id",
+    "account_id", "token_sha256", "merged_into",
 }  # fmt: skip
 
 
@@ -48,12 +51,15 @@ def of_reader(session: Session, site_id: str, reader_id: str) -> dict[str, Any]:
         **_writing(session, site_id, reader_id),
         "flags": _rows(session.scalars(flagged.order_by(Flag.id))),
         **(_account(session, allowance) if allowance else _NO_ACCOUNT),
+        "coral_comments": _rows(coral_people.held_on(session, site_id, reader_id)),
         **{name: _rows(found) for name, found in provider_people.held_on(session, site_id, reader_id).items()},
+        **{name: _rows(found) for name, found in metering.held_on(session, site_id, reader_id).items()},
         "standing_history": _rows(session.scalars(acts.order_by(Audit.id))),
     }
 
 
-_NO_ACCOUNT: dict[str, Any] = {"unlock_left": 0, "unlocks": [], "grants": [], "ledger": [], "subscriptions": []}
+_NO_ACCOUNT: dict[str, Any] = {"unlock_left": 0, "unlocks": [], "grants": [], "grant_refunds": [], "ledger": [],
+                               "subscriptions": []}  # fmt: skip
 
 
 def _writing(session: Session, site_id: str, reader_id: str) -> dict[str, Any]:
@@ -93,6 +99,7 @@ def _account(session: Session, allowance: Allowance) -> dict[str, Any]:
         "unlock_left": ledger.left_at(session, allowance, utc_now()),
         "unlocks": all_of(Unlock, Unlock.id),
         "grants": all_of(Grant, Grant.id),
+        "grant_refunds": all_of(GrantRefund, GrantRefund.id),
         "ledger": all_of(LedgerEntry, LedgerEntry.sequence),
         "subscriptions": subscriptions,
     }

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from moderation.errors import Conflict, Invalid
 from moderation.models import Allowance, Grant, PlanVersion, Site, Subscription, utc_now
-from moderation.services import accounts, audit, ledger
+from moderation.services import accounts, audit, grant_refunds, ledger, lots
 
 
 def give(
@@ -35,6 +35,8 @@ def give(
             raise Conflict("Another request gave the same grant at the same moment; ask again.")
         audit.record(session, site_id=site.id, actor=actor, action="grant.created", subject=allowance.id,
                      grant=id, kind=data["kind"], unlocks=data["unlocks"], reason=data["reason"])  # fmt: skip
+        # The refund of an order may be told before the order.
+        grant_refunds.take_waiting(session, allowance, session.get_one(Grant, id), now=now, actor=actor)
         return describe(session.get_one(Grant, id), allowance.unlocks_left), True
 
 
@@ -56,6 +58,20 @@ def describe(grant: Grant, unlock_left: int) -> dict[str, Any]:
     return {name: getattr(grant, name) for name in names} | {"unlock_left": unlock_left}
 
 
+def still_open(session: Session, site_id: str, reader_id: str) -> list[dict[str, Any]]:
+    """The grants that hold unlocks right now, in the order in which they are spent, however late the worker is."""
+    now, allowance = utc_now(), accounts.find(session, site_id, reader_id)
+    if allowance is None:
+        return []
+    held = ledger.open_lots(session, allowance.id)
+    # Working out what is due empties what has run out, and carries on what a plan carries on.
+    carried = [step.lot for step in lots.steps_due(held, now) if step.unlocks > 0]
+    left = [lot for lot in (*held, *carried) if lot.unlocks_left]
+    left.sort(key=lambda lot: (lot.expires_at is None, lot.expires_at or now, lot.id))
+    names = ("kind", "reference", "unlocks_left", "expires_at")
+    return [{"id": lot.id or None} | {name: getattr(lot, name) for name in names} for lot in left]
+
+
 def of_period(
     session: Session, allowance: Allowance, subscription: Subscription, version: PlanVersion, *, now: datetime
 ) -> None:
@@ -75,7 +91,8 @@ def of_period(
 
 def end_plan(session: Session, allowance: Allowance, subscription: Subscription, *, now: datetime) -> None:
     """Let the plan's unlocks run out now, with the access that they belonged to."""
-    theirs = sa.and_(Grant.subscription_id == subscription.id, Grant.unlocks_left > 0)
+    # Those too of which nothing is left: what is given back to one of them must not outlive the plan.
+    theirs = sa.and_(Grant.subscription_id == subscription.id, _not_over(now))
     change = sa.update(Grant).where(theirs).values(expires_at=now)
     session.execute(change, execution_options={"synchronize_session": False})
     ledger.settle(session, allowance, now)
@@ -101,8 +118,12 @@ def of_paid_period(
 
 def end_referred(session: Session, allowance: Allowance, reference: str, *, now: datetime) -> None:
     """Let the unlocks of one subscription at a provider run out now."""
-    mine = sa.and_(Grant.allowance_id == allowance.id, Grant.kind == "plan", Grant.unlocks_left > 0)
+    mine = sa.and_(Grant.allowance_id == allowance.id, Grant.kind == "plan", _not_over(now))
     theirs = sa.and_(mine, Grant.reference.startswith(f"{reference}:", autoescape=True))
     change = sa.update(Grant).where(theirs).values(expires_at=now)
     session.execute(change, execution_options={"synchronize_session": False})
     ledger.settle(session, allowance, now)
+
+
+def _not_over(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(Grant.expires_at.is_(None), Grant.expires_at > now)

@@ -16,7 +16,7 @@ from moderation.errors import ExternalIdReused, Invalid
 from moderation.ids import new_id
 from moderation.models import Comment, Post, Reader, Site, insert_missing, table_of, utc_now
 from moderation.policy import Policy, Status, decide
-from moderation.services import audit, comments, facts
+from moderation.services import audit, commenting, comments, facts
 from moderation.services.comments import Asked, Scored
 from moderation.services.facts import Named
 
@@ -41,11 +41,12 @@ _KEPT_OF_READER = ("id", "name", "email", "url", "roles")
 
 def submit(
     session: Session, site: Site, policy: Policy, scored: Scored, data: Mapping[str, Any], *, actor: str,
-    asked: Asked | None = None,
+    asked: Asked | None = None, of_anybody: bool = False,
 ) -> tuple[Comment, bool]:  # fmt: skip
     """Store a new comment with its verdict; return it and whether it is new (``external_id`` repeats).
 
     ``asked`` is the answer of the site's own rule; without one a policy that asks for it publishes nothing.
+    Raises ``SubscribersOnly`` for who may not comment on the site; ``of_anybody`` does not ask.
     """
     fingerprint = _fingerprint(data)
     known = _known(session, site, data["external_id"], fingerprint)
@@ -53,6 +54,9 @@ def submit(
         return known, False
     post = name_post(session, site, data["post"])
     reader = name_reader(session, site, data["reader"])
+    if not of_anybody:
+        roles = reader.roles if reader else data["reader"].get("roles", ())
+        commenting.check(session, site, reader and reader.id, roles)
     parent = _parent(session, site, post.id, data["parent_id"])
     hashed = facts.text_hash(data["text"])
     gathered = facts.gather(
@@ -69,17 +73,19 @@ def submit(
         reader_id=reader.id if reader else None,
         reader_name=data["reader"].get("name") or (reader.name if reader else ""),
         text=data["text"], text_hash=hashed, fingerprint=fingerprint, status=verdict.status,
-        signals=data["signals"], flag_count=0, decided_by="policy", version=1,
+        signals=data["signals"], flag_count=0, decided_by="policy", version=1, priority=0, event_sequence=1,
         created_at=data["created_at"] or now, updated_at=now,
     )  # fmt: skip
     comments.apply(comment, verdict, scored, policy)
+    if verdict.status is Status.PENDING:
+        comment.priority = commenting.priority(session, site, comment.reader_id)
     session.connection().execute(_INSERT, {name: getattr(comment, name) for name in _COLUMNS})
     if verdict.status is Status.PUBLISHED:
         comments.touch_thread(session, comment)
     comments.log(session, comment, kind="submitted", old_status=None, actor="policy", verdict=verdict,
                  hook=asked.as_dict() if asked else None)  # fmt: skip
     audit.record(session, site_id=site.id, actor=actor, action="comment.submitted", subject=id, status=comment.status)
-    comments.announce(session, comment)
+    comments.announce(session, comment, sequence=comment.event_sequence)
     return comment, True
 
 

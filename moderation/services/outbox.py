@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from moderation.ids import new_id
 from moderation.models import Event, table_of, utc_now
+from moderation.services import batch, delivery_log
 
 EVENT_TYPES = (
     "comment.published",
@@ -21,10 +22,18 @@ EVENT_TYPES = (
     "unlock.created",
     "allowance.changed",
     "subscription.changed",
+    "subscription.trial_ending",
+    "subscription.period_ending",
+    "subscription.payment_failed",
+    "meter.used_up",
     "model.promoted",
     "model.rolled_back",
+    "endpoint.disabled",
+    "delivery.dead",
     "endpoint.test",
 )
+# About telling itself; of these none is told of.
+OPERATIONAL = ("endpoint.disabled", "delivery.dead", "endpoint.test")
 # Standard Webhooks asks for bodies under 20 kB; what is larger is fetched from the API.
 MOST_BODY_BYTES = 19_000
 
@@ -45,7 +54,7 @@ def emit(session: Session, *, site_id: str, type: str, data: Mapping[str, Any]) 
     if len(text.encode()) > MOST_BODY_BYTES:
         text = _serialise(body | {"data": _lightened(data)})
     row = {"id": id, "site_id": site_id, "type": type, "body": text, "created_at": now, "dispatched_at": None}
-    session.connection().execute(_INSERT, row)
+    batch.write(session, _INSERT, row)
     return id
 
 
@@ -63,6 +72,8 @@ def forget_reader(session: Session, site_id: str, reader_id: str, alias: str) ->
             continue
         blanks: dict[str, Any] = {"reasons": []} if "reasons" in body["data"] else {}
         event.body = _serialise(body | {"data": body["data"] | {"reader_id": alias} | blanks})
+        delivery_log.forget_event(session, event.id)
+    delivery_log.forget_words(session, site_id, reader_id)
     session.flush()
 
 

@@ -13,7 +13,9 @@ from moderation.services import audit
 EVERYTHING: Mapping[str, Any] = {"all": True}
 NOTHING: Mapping[str, Any] = {"sections": [], "tags": []}
 MOST_NAME = 100
-_DEFAULTS: Mapping[str, Any] = {"unlocks": 0, "rollover_cap": 0, "trial_days": 0, "grace_days": 0}
+_DEFAULTS: Mapping[str, Any] = {
+    "unlocks": 0, "rollover_cap": 0, "trial_days": 0, "grace_days": 0, "may_comment": True, "comments_first": False,
+}  # fmt: skip
 
 
 def get(session: Session, site_id: str, name: str) -> PlanVersion:

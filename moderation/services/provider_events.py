@@ -4,66 +4,87 @@ What an event does depends on what was told, never on the order of telling: even
 the quarantine for what they miss, and are applied when that comes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from moderation import stripe
-from moderation.errors import Conflict, NotFound
+from moderation.errors import Conflict, Invalid, NotFound
 from moderation.models import Provider, ProviderCustomer, ProviderEvent, Site, insert_missing, utc_now
-from moderation.services import audit, grants, provider_people, provider_subscriptions, providers
-from moderation.services.providers import STRIPE, Quarantined
+from moderation.services import (
+    audit,
+    generic_events,
+    grants,
+    provider_people,
+    provider_refunds,
+    provider_subscriptions,
+    providers,
+)
+from moderation.services.provider_refunds import APPLIED, MONEY_BACK, NOTED
+from moderation.services.providers import GENERIC, STRIPE, Quarantined
 from moderation.stripe import Told
 
-APPLIED, NOTED, QUARANTINED, DISMISSED, DUPLICATE = "applied", "noted", "quarantined", "dismissed", "duplicate"
-UNKNOWN_READER = "unknown_reader"
+QUARANTINED, DISMISSED, DUPLICATE = "quarantined", "dismissed", "duplicate"
+UNKNOWN_READER, TO_FETCH = "unknown_reader", "to_fetch"
 _MOST_AT_ONCE = 1_000_000
 _PAID = ("paid", "no_payment_required")
 
 
-def receive(session: Session, site: Site, told: Told) -> str:
+def receive(session: Session, site: Site, told: Told, *, provider: str = STRIPE) -> str:
     """Keep an event and do what follows from it; return what became of it."""
-    account = providers.of_site(session, site)
-    row = _keep(session, site, told)
+    account = providers.of_site(session, site, provider)
+    row = _keep(session, site, told, provider)
     if row is None:
         return DUPLICATE
-    _settle(session, site, account, row)
+    settle(session, site, account, row)
     return row.state
 
 
-def _keep(session: Session, site: Site, told: Told) -> ProviderEvent | None:
+def _keep(session: Session, site: Site, told: Told, provider: str) -> ProviderEvent | None:
     """Store it; None where it came before."""
     known = sa.select(ProviderEvent.id).where(
-        ProviderEvent.site_id == site.id, ProviderEvent.provider == STRIPE, ProviderEvent.event_id == told.id
+        ProviderEvent.site_id == site.id, ProviderEvent.provider == provider, ProviderEvent.event_id == told.id
     )
     # The account is held, so no other transaction can store it in between.
     if session.scalar(known) is not None:
         return None
     about = {"livemode": told.livemode, "site": told.site, "fault": told.fault}
     row = ProviderEvent(
-        site_id=site.id, provider=STRIPE, event_id=told.id, type=told.type, object_id=told.object_id,
-        customer=told.customer, subscription=told.subscription, reader_id=told.reader, facts=about | told.facts,
-        state=QUARANTINED, told_at=told.created_at,
+        site_id=site.id, provider=provider, event_id=told.id, type=told.type, object_id=told.object_id,
+        customer=told.customer, subscription=told.subscription, payment=told.payment, reader_id=told.reader,
+        facts=about | told.facts, state=QUARANTINED, told_at=told.created_at,
     )  # fmt: skip
     session.add(row)
     session.flush()
     return row
 
 
-def _settle(session: Session, site: Site, account: Provider, row: ProviderEvent) -> None:
+def settle(session: Session, site: Site, account: Provider, row: ProviderEvent) -> None:
     """Apply an event, and then those that have waited for what it tells."""
-    if not _apply(session, site, account, row) or not (row.customer or row.subscription):
+    applied = _apply(session, site, account, row)
+    event, same = ProviderEvent, []
+    if applied and row.customer:
+        same.append(sa.and_(event.reason == UNKNOWN_READER, event.customer == row.customer))
+    if applied and row.subscription:
+        same.append(sa.and_(event.reason == UNKNOWN_READER, event.subscription == row.subscription))
+    if row.payment:
+        # Also where it waits itself: another may have waited for nothing but that it was told.
+        same.append(sa.and_(event.reason == MONEY_BACK, event.payment == row.payment, event.id != row.id))
+    if not same:
         return
-    same = [ProviderEvent.customer == row.customer] if row.customer else []
-    same += [ProviderEvent.subscription == row.subscription] if row.subscription else []
-    waiting = sa.select(ProviderEvent).where(
-        ProviderEvent.site_id == site.id, ProviderEvent.state == QUARANTINED,
-        ProviderEvent.reason == UNKNOWN_READER, sa.or_(*same),
-    )  # fmt: skip
-    for early in session.scalars(waiting.order_by(ProviderEvent.told_at, ProviderEvent.event_id)).all():
-        _apply(session, site, account, early)
+    waiting = sa.select(event).where(
+        event.site_id == site.id, event.provider == row.provider, event.state == QUARANTINED, sa.or_(*same)
+    )
+    in_order = waiting.order_by(event.told_at, event.event_id)
+    # Again after each round in which one was applied: the others may have waited for that one.
+    goes_on = True
+    while goes_on:
+        goes_on = False
+        for early in session.scalars(in_order).all():
+            goes_on = _apply(session, site, account, early) or goes_on
 
 
 def _apply(session: Session, site: Site, account: Provider, row: ProviderEvent) -> bool:
@@ -89,6 +110,8 @@ def _refuse_strangers(site: Site, account: Provider, row: ProviderEvent) -> None
 
 
 def _effect(session: Session, site: Site, account: Provider, row: ProviderEvent) -> str:
+    if row.provider == GENERIC:
+        return _effect_of_generic(session, site, account, row)
     if row.type in stripe.SUBSCRIPTION_TYPES:
         reader_id = _reader_of(session, row)
         provider_subscriptions.follow(session, site, account, row, reader_id, now=utc_now())
@@ -99,8 +122,24 @@ def _effect(session: Session, site: Site, account: Provider, row: ProviderEvent)
     if row.type in stripe.TOLD_ONLY:
         return NOTED
     if row.type.startswith(stripe.MONEY_BACK):
-        raise Quarantined("money_back", "Money went back, or may: decide what the reader keeps.")
-    raise Quarantined("unknown_type", "Nothing here follows from this type of event.")
+        return provider_refunds.of_stripe(session, site, row)
+    raise _unknown_type()
+
+
+def _unknown_type() -> Quarantined:
+    return Quarantined("unknown_type", "Nothing here follows from this type of event.")
+
+
+def _effect_of_generic(session: Session, site: Site, account: Provider, row: ProviderEvent) -> str:
+    if row.type == generic_events.SUBSCRIPTION:
+        provider_subscriptions.follow(session, site, account, row, _reader_of(session, row), now=utc_now())
+        return APPLIED
+    if row.type == generic_events.PAID:
+        _grant(session, site, row.facts["grant"], _reader_of(session, row), actor=GENERIC)
+        return APPLIED
+    if row.type == generic_events.REFUNDED:
+        return provider_refunds.of_order(session, site, row)
+    raise _unknown_type()
 
 
 def _checked_out(session: Session, site: Site, account: Provider, row: ProviderEvent) -> str:
@@ -119,6 +158,8 @@ def _checked_out(session: Session, site: Site, account: Provider, row: ProviderE
 
 def _give_bundle(session: Session, site: Site, account: Provider, row: ProviderEvent, reader_id: str) -> None:
     bought, payment = row.facts["bought"], row.facts["payment"]
+    if not bought and account.api_key:
+        raise Quarantined(TO_FETCH, "Its lines are fetched from Stripe.")
     if not bought:
         raise Quarantined("unlisted_price", f"It names no price; let its metadata say {stripe.PRICE_NAME}.")
     each = [(providers.opened_by(account, names, "unlocks"), units, names) for names, units in bought]
@@ -129,10 +170,17 @@ def _give_bundle(session: Session, site: Site, account: Provider, row: ProviderE
     if not payment or total > _MOST_AT_ONCE:
         raise Quarantined("malformed", "It has no payment's id, or gives more unlocks than anybody buys.")
     grant = {"unlocks": total, "kind": "bundle", "reference": payment, "expires_at": None, "reason": ""}
+    _grant(session, site, grant, reader_id, actor=STRIPE)
+
+
+def _grant(session: Session, site: Site, grant: Mapping[str, Any], reader_id: str, *, actor: str) -> None:
+    ends = grant["expires_at"] and datetime.fromisoformat(grant["expires_at"])
     try:
-        grants.give(session, site, reader_id, grant, actor=STRIPE)
+        grants.give(session, site, reader_id, {**grant, "expires_at": ends}, actor=actor)
     except Conflict as error:
         raise Quarantined("granted_otherwise", error.detail) from None
+    except Invalid:
+        raise Quarantined("malformed", "What it gives has run out already.") from None
 
 
 def _reader_of(session: Session, row: ProviderEvent) -> str:
@@ -172,7 +220,7 @@ def held_event(session: Session, site_id: str, event_id: str) -> ProviderEvent:
 
 def retry(session: Session, site: Site, row: ProviderEvent, *, actor: str) -> bool:
     """Try an event of the quarantine again, after what it missed was set; return whether it left."""
-    _settle(session, site, providers.of_site(session, site), row)
+    settle(session, site, providers.of_site(session, site, row.provider), row)
     if row.state != QUARANTINED:
         audit.record(session, site_id=site.id, actor=actor, action="provider.applied", subject=row.event_id)
     return row.state != QUARANTINED
@@ -186,6 +234,18 @@ def dismiss(session: Session, site: Site, row: ProviderEvent, *, actor: str) -> 
 
 
 def describe(row: ProviderEvent) -> dict[str, Any]:
-    names = ("event_id", "type", "object_id", "customer", "subscription", "reader_id", "state", "reason", "detail")
+    names = (
+        "event_id",
+        "provider",
+        "type",
+        "payment",
+        "object_id",
+        "customer",
+        "subscription",
+        "reader_id",
+        "state",
+        "reason",
+        "detail",
+    )
     told = {name: getattr(row, name) for name in names}
     return told | {"told_at": row.told_at.isoformat().replace("+00:00", "Z")}

@@ -60,7 +60,7 @@ def forget(session: Session, site_id: str, reader_id: str) -> None:
         theirs = sa.delete(model).where(model.site_id == site_id, model.reader_id == reader_id)
         session.execute(theirs, execution_options=_UNSEEN)
     blanks: dict[str, Any] = dict.fromkeys(("object_id", "customer", "subscription", "detail"), "")
-    blanks |= {"reader_id": None, "facts": {}, "state": "dismissed", "reason": "erased"}
+    blanks |= {"reader_id": None, "payment": None, "facts": {}, "state": "dismissed", "reason": "erased"}
     for start in range(0, len(ids), 500):
         some = sa.update(ProviderEvent).where(ProviderEvent.id.in_(ids[start : start + 500]))
         session.execute(some.values(**blanks), execution_options=_UNSEEN)
@@ -74,6 +74,9 @@ def _about(site_id: str, reader_id: str) -> sa.ColumnElement[bool]:
     own = ProviderEvent
     subscriptions = known(ProviderSubscription, ProviderSubscription.subscription)
     customers = known(ProviderCustomer, ProviderCustomer.customer)
+    other = sa.orm.aliased(ProviderEvent)
+    payments = sa.select(other.payment).where(other.site_id == site_id, other.reader_id == reader_id)
     # A customer may have been known as somebody else at another time: whoever is named keeps the event.
-    unnamed = sa.and_(own.reader_id.is_(None), sa.or_(own.subscription.in_(subscriptions), own.customer.in_(customers)))
+    known_as = (own.subscription.in_(subscriptions), own.customer.in_(customers), own.payment.in_(payments))
+    unnamed = sa.and_(own.reader_id.is_(None), sa.or_(*known_as))
     return sa.and_(own.site_id == site_id, sa.or_(own.reader_id == reader_id, unnamed))

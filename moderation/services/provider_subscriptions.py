@@ -23,14 +23,17 @@ from moderation.models import (
     Subscription,
     SubscriptionTransition,
 )
-from moderation.services import accounts, grants, lifecycle, plans, providers
+from moderation.services import accounts, generic_events, grants, lifecycle, plans, providers
 from moderation.services.lifecycle import Happening
 from moderation.services.providers import Quarantined
 from moderation.stripe import DEAD, SUBSCRIPTION_TYPES
 
 CAUSE = "provider"
+# Before a customer's id: a subscription that was moved in from a system that knew no other id of it.
+PLACEHOLDER = "import:"
 _OPENING = ("trialing", "active", "past_due")
 _UNBEGUN = "incomplete"
+_TYPES = (*SUBSCRIPTION_TYPES, generic_events.SUBSCRIPTION)
 _RANK = {"customer.subscription.deleted": 2, "customer.subscription.created": 0}
 _MISSING = object()
 
@@ -66,6 +69,9 @@ def follow(
 
 
 def _plan(account: Provider, facts: Mapping[str, Any]) -> str | None:
+    if "plan" in facts:
+        # The site's own words need no list.
+        return str(facts["plan"])
     found = (providers.opened_by(account, names, "plan") for names in facts["prices"])
     return next((str(plan) for plan in found if plan is not None), None)
 
@@ -89,8 +95,13 @@ def _version(session: Session, site: Site, account: Provider, row: ProviderEvent
 
 
 def _known(session: Session, row: ProviderEvent) -> ProviderSubscription | None:
-    named = {"site_id": row.site_id, "provider": row.provider, "subscription": row.subscription}
-    return session.scalar(sa.select(ProviderSubscription).filter_by(**named))
+    """The subscription, or the one that was moved in under the customer's name alone."""
+    for name in (row.subscription, f"{PLACEHOLDER}{row.customer}"):
+        named = {"site_id": row.site_id, "provider": row.provider, "subscription": name}
+        found = session.scalar(sa.select(ProviderSubscription).filter_by(**named))
+        if found is not None:
+            return found
+    return None
 
 
 def _is_kept(session: Session, ours: Subscription) -> bool:
@@ -105,7 +116,7 @@ def _keep(
     """Write down what all events together say; None while nothing has begun."""
     told = sa.select(ProviderEvent).where(
         ProviderEvent.site_id == site.id, ProviderEvent.provider == row.provider,
-        ProviderEvent.subscription == row.subscription, ProviderEvent.type.in_(SUBSCRIPTION_TYPES),
+        ProviderEvent.subscription == row.subscription, ProviderEvent.type.in_(_TYPES),
         ProviderEvent.state == "applied",
     )  # fmt: skip
     events = sorted(session.scalars(told), key=lambda event: (event.told_at, event.event_id))
@@ -122,6 +133,7 @@ def _keep(
             customer=row.customer,
         )  # fmt: skip
         session.add(known)
+    known.subscription, known.customer = row.subscription, row.customer
     if plan is not None:
         known.plan, known.plan_version = plan.name, plan.version
     known.state, known.paid_until = target(newest, events, now)
@@ -225,18 +237,23 @@ def _turn(
 ) -> None:  # fmt: skip
     names = ("plan", "plan_version", "paid_until", "trial_ends_at")
     same = ours.state is wanted.state and all(getattr(ours, name) == getattr(best, name) for name in names)
+    same = same and ours.next_plan is None
     over = wanted.state is State.ENDED
     if same and not is_new and not (over and ours.access_until != ended_at):
         session.flush()
         return
     for name in names:
         setattr(ours, name, getattr(best, name))
+    # The provider says what the next period is, too.
+    lifecycle.forget_next_plan(ours)
     if over:
         ours.access_until = ended_at
     lifecycle.turn(
         session, allowance, ours, Happening.FOLLOW, wanted.state, at=ended_at if over else min(best.told_at, now),
         actor=best.provider, cause=CAUSE, reference=_unused(session, ours, best.event_id), is_new=is_new, old=old,
     )  # fmt: skip
+    if over and best.state is State.PAST_DUE:
+        lifecycle.tell_failed_payment(session, allowance, ours, cause=CAUSE)
     if best.state is State.ENDED:
         grants.end_plan(session, allowance, ours, now=now)
 
@@ -248,6 +265,17 @@ def _unused(session: Session, ours: Subscription, event_id: str) -> str:
     return f"{event_id}#{ours.version + 1}" if session.scalars(before).first() else event_id
 
 
+def _came_with_units(session: Session, allowance: Allowance, start: datetime) -> bool:
+    """Whether the reader was moved in within or after this period: then with what was left of its unlocks."""
+    moved = (
+        sa.select(SubscriptionTransition.subscription_id)
+        .join(Subscription, Subscription.id == SubscriptionTransition.subscription_id)
+        .where(Subscription.allowance_id == allowance.id, SubscriptionTransition.event == Happening.IMPORT)
+        .where(SubscriptionTransition.created_at >= start)
+    )
+    return session.scalars(moved).first() is not None
+
+
 def _give_unlocks(
     session: Session, allowance: Allowance, ours: Subscription, kept: ProviderSubscription, row: ProviderEvent,
     version: PlanVersion, now: datetime,
@@ -255,6 +283,8 @@ def _give_unlocks(
     """Give what the plan gives for the period that the event tells of, once, also where a newer event came first."""
     start, end = _at(row.facts["period_start"]), _at(row.facts["period_end"])
     if row.facts["status"] not in ("trialing", "active") or not version.unlocks or not start or not end or end <= now:
+        return
+    if _came_with_units(session, allowance, start):
         return
     counted = kept.period_started_at
     if counted is None or start > counted:

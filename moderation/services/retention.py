@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from moderation.models import Comment, IdempotencyKey
+from moderation.models import Comment, IdempotencyKey, MeteredPost
 
 # Few enough that nobody waits for the lock.
 BATCH = 500
+# A clock that is set back finds what it had counted.
+CLOCKS_GO_BACK = timedelta(days=2)
 
 
 def purge_idempotency_keys(session: Session, *, now: datetime, hours: int) -> int:
@@ -18,6 +20,14 @@ def purge_idempotency_keys(session: Session, *, now: datetime, hours: int) -> in
     last = bound or now - timedelta(hours=hours)
     gone = sa.delete(IdempotencyKey).where(IdempotencyKey.created_at <= last)
     return _count(session, gone.where(IdempotencyKey.created_at < now - timedelta(hours=hours)))
+
+
+def purge_metered_posts(session: Session, *, now: datetime) -> int:
+    """Delete one batch of counted posts whose window has ended: what was read is kept no longer than it counts."""
+    over = MeteredPost.ends_at < now - CLOCKS_GO_BACK
+    old = sa.select(MeteredPost.ends_at).where(over).order_by(MeteredPost.ends_at)
+    bound = session.scalars(old.limit(1).offset(BATCH - 1)).first()
+    return _count(session, sa.delete(MeteredPost).where(over, MeteredPost.ends_at <= (bound or now)))
 
 
 def release_claims(session: Session, *, now: datetime) -> int:

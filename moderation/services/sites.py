@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from moderation.errors import Conflict, Invalid, NotFound
 from moderation.models import ApiKey, Site, utc_now
-from moderation.services import audit, policies
+from moderation.services import audit, policies, token_keys
 
 KEY_PREFIX = "rdk_"
 ROTATION_OVERLAP = timedelta(hours=24)
@@ -35,6 +35,7 @@ def create(session: Session, *, name: str, thresholds: Mapping[str, Mapping[str,
     )
     session.refresh(site)
     audit.record(session, site_id=site.id, actor=actor, action="site.created", subject=site.id, name=name)
+    token_keys.create(session, site.id, signs_from=utc_now(), actor=actor)
     return site
 
 
@@ -46,9 +47,9 @@ def by_name(session: Session, name: str) -> Site:
 
 
 def configure(
-    session: Session, site: Site, *, time_zone: str | None, settings: Mapping[str, int | None], actor: str
+    session: Session, site: Site, *, time_zone: str | None, settings: Mapping[str, int | str | None], actor: str
 ) -> None:
-    """Change what is not None: the time zone in which months are counted, and figures of the site's settings."""
+    """Change what is not None: the time zone in which months are counted, and the site's settings."""
     if time_zone is not None and time_zone not in available_timezones():
         raise Invalid.field("time_zone", f"“{time_zone}” is no time zone; write one such as Europe/Berlin.")
     said = {name: value for name, value in settings.items() if value is not None}

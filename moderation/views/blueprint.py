@@ -5,6 +5,7 @@ from typing import Any
 from flask import current_app, request
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema
+from werkzeug.routing import BaseConverter
 
 from moderation import rate_limits
 from moderation.auth import SAFE_METHODS, require_scope
@@ -12,6 +13,22 @@ from moderation.errors import Invalid
 from moderation.schemas.base import BodyParser
 
 DRY_RUN = "dry_run"
+
+
+class PostId(BaseConverter):
+    """The site's id of a post in an address: often an address itself, with slashes at its ends and in the middle.
+
+    Servers decode ``%2F`` before an application sees it, so slashes are taken as they come.
+    """
+
+    regex = ".+?"
+    part_isolating = False
+
+
+class LonePostId(PostId):
+    """As above where nothing follows: ``/comments`` at the end is another call's, whatever the method."""
+
+    regex = ".+?(?<!/comments)"
 
 
 class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no type hints

@@ -64,11 +64,13 @@ def entity_tag(version: int) -> str:
 
 def check_if_match(version: int, current: dict[str, Any], *, required: bool) -> None:
     """Compare ``If-Match`` with ``version`` by strong comparison (RFC 9110 13.1.1)."""
-    header = request.headers.get("If-Match")
-    if header is None:
-        if required:
-            raise PreconditionRequired("Send If-Match with the ETag of what you saw.")
-        return
-    tags = [tag.strip() for tag in header.split(",")]
-    if header.strip() != "*" and entity_tag(version) not in tags:
+    if required and "If-Match" not in request.headers:
+        raise PreconditionRequired("Send If-Match with the ETag of what you saw.")
+    if not if_match_names(entity_tag(version)):
         raise StaleVersion("Somebody changed it since you saw it; nothing was done.", current=current)
+
+
+def if_match_names(tag: str) -> bool:
+    """Whether ``If-Match`` is not there, or is ``*``, or lists ``tag`` as a strong one."""
+    header = request.headers.get("If-Match")
+    return header is None or header.strip() == "*" or tag in [named.strip() for named in header.split(",")]

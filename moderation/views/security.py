@@ -11,10 +11,10 @@ ASSET_SECONDS = 3_600
 
 
 def _protect(response: Response) -> Response:
-    policy = _PAGE if response.mimetype == "text/html" else _DATA
-    response.headers.setdefault("Content-Security-Policy", policy)
+    page = response.mimetype == "text/html"
+    response.headers.setdefault("Content-Security-Policy", _PAGE if page else _DATA)
     response.headers.setdefault("X-Frame-Options", "DENY")
-    if response.mimetype == "text/html":
+    if page:
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
     return response

@@ -14,7 +14,7 @@ from moderation.views.paging import decode_id, encode_cursor
 bp = api_blueprint("threads", prefix="/v1/posts", scope="comments", about="Published threads.")
 
 
-@bp.get("/<post_id>/comments")
+@bp.get("/<post_id:post_id>/comments")
 @bp.arguments(ThreadQuery, location="query")
 @bp.response(200, ThreadOut)
 @bp.alt_response(304, description="Nothing changed since the ETag in If-None-Match.")

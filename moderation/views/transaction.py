@@ -24,7 +24,7 @@ def changes(view: Callable[..., Response]) -> Callable[..., Response]:
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Response:
         session = db.session()
-        dry = _is_dry_run()
+        dry = is_dry_run()
         key = idempotency.key_of_request() if request.method == "POST" else None
         key = None if dry else key
         replayed = idempotency.find(session, key) if key else None
@@ -64,7 +64,8 @@ def before_writing(work: Work) -> Callable[[Callable[..., Response]], Callable[.
     return decorate
 
 
-def _is_dry_run() -> bool:
+def is_dry_run() -> bool:
+    """Whether this request only asks what would happen; raise ``Invalid`` for another word."""
     word = request.args.get("dry_run", "false").lower()
     if word not in _DRY:
         raise Invalid([{"parameter": "dry_run", "detail": "Must be true or false."}])

@@ -39,7 +39,9 @@ class TestQuestions:
         expect(page.locator("#done")).to_be_focused()
         expect(page.locator("#done")).to_contain_text("Unlocked, and it stays yours. Unlock left: 2")
 
-        page.get_by_role("button", name="Give it back").click()
+        page.get_by_role("link", name="Give it back").click()
+        expect(page.get_by_role("dialog")).to_contain_text("Unlock left: 2 → becomes 3")
+        page.get_by_role("dialog").get_by_role("button", name="Give it back").click()
         expect(page.locator("#left")).to_have_text("Unlock left: 3")
         expect(page.get_by_text(LAST_WORDS)).to_have_count(0)
 
@@ -69,7 +71,8 @@ class TestQuestions:
         dialog.get_by_role("button", name="Cancel at period end").click()
         expect(page.get_by_text("You keep access and your unlocks until")).to_be_visible()
 
-        page.get_by_role("button", name="Keep it after all").click()
+        page.get_by_role("link", name="Keep it after all").click()
+        page.get_by_role("dialog").get_by_role("button", name="Keep it").click()
         expect(page.get_by_text("Your subscription goes on.")).to_be_visible()
 
     def test_a_report_is_asked_in_a_dialog(self, open_page):

@@ -128,10 +128,45 @@ def test_a_readers_markup_is_shown_as_it_was_written(client, desk):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [None, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("address", [PENDING, "/review/demo/queues/decided", "/review/demo/policy"])
+@pytest.mark.parametrize(
+    "address", [PENDING, "/review/demo/queues/decided", "/review/demo/policy", "/review/demo/webhooks"]
+)
 def test_the_pages_can_be_read_by_everybody(desk, scheme, viewport, address):
     page = desk(color_scheme=scheme, **({"viewport": viewport} if viewport else {}))
 
     page.goto(address)
+
+    assert faults(page) == []
+
+
+def test_goodwill_is_given_by_keys_alone_and_shown_in_the_ledger(client, desk):
+    page = desk()
+    client.post("/v1/readers/u-kind/grants", json={"unlocks": 2, "kind": "gift"})
+    page.goto("/review/demo/readers/u-kind")
+
+    page.get_by_label("How many").focus()
+    page.keyboard.type("3")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("What for")).to_be_focused()
+    expect(page.get_by_label("What for")).to_have_accessible_description(re.compile("Say why"))
+    expect(page.get_by_label("How many")).to_have_value("3")
+    page.keyboard.type("The page was down.")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#notice")).to_have_text("Gave 3. Unlock left: 5.")
+    expect(page.get_by_role("group", name="Ledger of unlocks")).to_contain_text("Goodwill")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [None, NARROW], ids=["wide", "narrow"])
+def test_a_readers_page_can_be_read_by_everybody(client, desk, scheme, viewport):
+    client.post("/v1/readers/u-seen/grants", json={"unlocks": 2, "kind": "gift", "expires_at": "2040-01-01T00:00:00Z"})
+    client.post("/v1/readers/u-seen/unlocks", json={"post_id": "2042"})
+    client.put("/v1/readers/u-seen/subscription", json={"plan": "reader"})
+    page = desk(color_scheme=scheme, **({"viewport": viewport} if viewport else {}))
+    page.goto("/review/demo/readers/u-seen")
+    for folded in ("Posts that are open (1)", "History"):
+        page.get_by_text(folded).click()
 
     assert faults(page) == []

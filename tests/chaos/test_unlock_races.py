@@ -1,6 +1,7 @@
 """Many at once on a database of their own: every unlock is spent once, and the books add up."""
 
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -11,23 +12,23 @@ from moderation.db import db
 from moderation.services import ledger_check
 from tests.engagement import START, at, give, history, ledger, left, sell, subscribe, unlock, url
 
-THREADS = 16
+THREADS, FIFTY = 16, 50
 
 
 @pytest.fixture
 def at_once(installation):
-    """Send requests from sixteen threads that all begin at the same moment; return the answers."""
+    """Send requests from threads that all begin at the same moment; return the answers."""
     authorization = installation.client.environ_base["HTTP_AUTHORIZATION"]
 
-    def send(requests):
+    def send(requests, threads=THREADS):
         waiting = list(enumerate(requests))
-        taken, begin, answers = iter(waiting), threading.Barrier(THREADS), [None] * len(waiting)
+        taken, begin, answers = iter(waiting), threading.Barrier(threads), [None] * len(waiting)
         lock = threading.Lock()
 
         def work():
             client = installation.app.test_client()
             client.environ_base["HTTP_AUTHORIZATION"] = authorization
-            begin.wait(timeout=5)
+            begin.wait(timeout=30)
             while True:
                 with lock:
                     place, (method, address, more) = next(taken, (None, (None, None, None)))
@@ -35,9 +36,9 @@ def at_once(installation):
                     return
                 answers[place] = client.open(address, method=method, **more)
 
-        with ThreadPoolExecutor(THREADS) as pool:
-            for done in [pool.submit(work) for _ in range(THREADS)]:
-                done.result(timeout=30)
+        with ThreadPoolExecutor(threads) as pool:
+            for done in [pool.submit(work) for _ in range(threads)]:
+                done.result(timeout=60)
         return answers
 
     return send
@@ -170,3 +171,33 @@ def test_the_same_payment_at_once_adds_one_period(installation, at_once):
 
     assert statuses(answers) == [200] * 15 + [201]
     assert [item["event"] for item in history(installation.client)] == ["start", "renew"]
+
+
+class TestFiftyWithOneLeft:
+    """Fifty requests at the same moment for the last unlock: each answer says what it did."""
+
+    def test_for_fifty_posts_one_is_opened(self, installation, at_once):
+        give(installation.client, 1)
+
+        answers = at_once([("POST", url("/unlocks"), {"json": {"post_id": f"post-{n}"}}) for n in range(50)], FIFTY)
+
+        refused = [answer for answer in answers if answer.status_code == 409]
+        [opened] = [answer for answer in answers if answer.status_code == 201]
+        assert (len(refused), opened.json["unlock_left"], left(installation.client)) == (49, 0, 0)
+        assert {(answer.json["code"], answer.json["unlock_left"]) for answer in refused} == {("no_unlocks_left", 0)}
+        assert [item["post_id"] for item in ledger(installation.client)] == [None, opened.json["post_id"]]
+        assert books_are_sound(installation)
+
+    def test_for_two_posts_the_later_of_the_opened_one_are_told_that_it_is_open(self, installation, at_once):
+        give(installation.client, 1)
+
+        posts = ["post-1", "post-2"] * 25
+        answers = at_once([("POST", url("/unlocks"), {"json": {"post_id": post}}) for post in posts], FIFTY)
+
+        [opened] = [answer.json for answer in answers if answer.status_code == 201]
+        told = Counter(
+            (answer.status_code, post == opened["post_id"]) for post, answer in zip(posts, answers, strict=True)
+        )
+        assert told == {(201, True): 1, (200, True): 24, (409, False): 25}
+        assert [answer.json for answer in answers if answer.status_code == 200] == [opened] * 24
+        assert books_are_sound(installation)

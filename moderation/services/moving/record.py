@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 from moderation.models import utc_now
 from moderation.policy import DECISION_REASONS, Status
@@ -89,6 +90,13 @@ def identity(name: str, value: str) -> str:
     if len(value) > MOST_ID_CHARACTERS or clean(value) != value:
         raise Refusal("bad_id", f"has a {name} that is longer than {MOST_ID_CHARACTERS} characters or no text")
     return value
+
+
+def post_id_of(name: str, url: str) -> str:
+    """An address as the id of a post; one that is too long to be an id, by its sum."""
+    if len(url) > MOST_ID_CHARACTERS:
+        return f"url:{sha256(url.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return identity(name, url)
 
 
 def moment(name: str, value: str) -> datetime:

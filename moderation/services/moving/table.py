@@ -1,13 +1,11 @@
 """Our own columns, of CSV and of JSON Lines: a row of named values becomes a record."""
 
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 
 from moderation.policy import LABELS, Status
 from moderation.services.moving.html_text import plain
 from moderation.services.moving.record import (
-    MOST_ID_CHARACTERS,
     REASONS,
     Record,
     Refusal,
@@ -15,6 +13,7 @@ from moderation.services.moving.record import (
     clean,
     identity,
     moment,
+    post_id_of,
 )
 
 # name -> what it means; docs/moving.md shows this table.
@@ -74,8 +73,8 @@ def record(where: str, row: Mapping[str, Any], *, now: str) -> Record:
     return made
 
 
-def unknown(names: Any) -> list[str]:
-    return sorted(str(name)[:50] for name in names if name not in COLUMNS)
+def unknown(names: Any, columns: Mapping[str, str] = COLUMNS) -> list[str]:
+    return sorted(str(name)[:50] for name in names if name not in columns)
 
 
 def _cell(name: str, value: Any) -> str:
@@ -93,9 +92,8 @@ def _plain(text: str, form: str) -> str:
 
 
 def _post_id(id: str, url: str) -> str:
-    if not id and len(url) > MOST_ID_CHARACTERS:
-        return f"url:{sha256(url.encode('utf-8', 'surrogatepass')).hexdigest()}"
-    return identity("post_external_id or post_url", id or url)
+    name = "post_external_id or post_url"
+    return identity(name, id) if id else post_id_of(name, url)
 
 
 def _status(word: str) -> Status | None:

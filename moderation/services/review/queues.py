@@ -35,7 +35,7 @@ def _members(site_id: str, queue: str) -> tuple[sa.ColumnElement[bool], Sequence
         rejected = Comment.status == Status.REJECTED
         return sa.and_(Comment.site_id == site_id, rejected, Comment.id.in_(appealed), _HERE), (Comment.id,)
     pending = sa.and_(Comment.site_id == site_id, Comment.status == Status.PENDING, _HERE)
-    return pending, (Comment.harm.desc(), Comment.id)
+    return pending, (Comment.priority.desc(), Comment.harm.desc(), Comment.id)
 
 
 def line(session: Session, site_id: str, queue: str) -> Sequence[sa.Row[Any]]:
@@ -46,6 +46,7 @@ def line(session: Session, site_id: str, queue: str) -> Sequence[sa.Row[Any]]:
     query = (
         sa.select(
             Comment.id, Comment.reader_name, Comment.reasons, Comment.created_at, Comment.flag_count,
+            Comment.priority,
             sa.func.substr(Comment.text, 1, SNIPPET_CHARACTERS).label("snippet"),
             holder.id.label("held_by"), holder.name.label("holder"),
         )
@@ -91,17 +92,18 @@ def decided(session: Session, site_id: str) -> Sequence[sa.Row[Decision, Comment
 
 
 def page(
-    session: Session, site_id: str, *, after: tuple[float, str] | None, limit: int
-) -> tuple[Sequence[Comment], tuple[float, str] | None]:
-    """Pending comments by expected harm, the greatest first, and the position to go on from."""
+    session: Session, site_id: str, *, after: tuple[int, float, str] | None, limit: int
+) -> tuple[Sequence[Comment], tuple[int, float, str] | None]:
+    """Pending comments, those whose plan says so first, then by expected harm, and the position to go on from."""
     member, order = _members(site_id, "pending")
     query = sa.select(Comment).where(member)
     if after is not None:
-        harm, id = after
-        query = query.where(sa.or_(Comment.harm < harm, sa.and_(Comment.harm == harm, Comment.id > id)))
+        priority, harm, id = after
+        later = sa.or_(Comment.harm < harm, sa.and_(Comment.harm == harm, Comment.id > id))
+        query = query.where(sa.or_(Comment.priority < priority, sa.and_(Comment.priority == priority, later)))
     found = session.scalars(query.order_by(*order).limit(limit + 1)).all()
     last = found[limit - 1] if len(found) > limit else None
-    return found[:limit], (last.harm, last.id) if last else None
+    return found[:limit], (last.priority, last.harm, last.id) if last else None
 
 
 def oldest(session: Session, site_id: str) -> datetime | None:

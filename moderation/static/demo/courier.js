@@ -17,4 +17,4 @@ document.addEventListener("submit", (event) => {
 });
 
 // What was done just before is on the page; the focus goes there, so that it is read where one goes on.
-(document.querySelector("[data-new]") ?? document.getElementById("done"))?.focus();
+(document.querySelector("[data-new], #changed") ?? document.getElementById("done"))?.focus();

@@ -5,9 +5,12 @@ import secrets
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Flask, abort, current_app, g, render_template, request
 from itsdangerous import BadSignature, URLSafeSerializer
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from werkzeug.wrappers import Response
 
 from moderation.db import mark_reading
@@ -116,8 +119,11 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _day(text: str) -> str:
-    found = moment(text)
+@pass_context
+def _day(context: Context, text: str) -> str:
+    """The day of a moment where the site is: the API tells its time zone with every reader."""
+    account = context.get("account")
+    found = moment(text).astimezone(ZoneInfo(account["time_zone"] if account else "UTC"))
     return f"{found.day} {found:%B %Y}"
 
 

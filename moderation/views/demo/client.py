@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextvars import Context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from flask import Flask
@@ -29,11 +29,21 @@ class ApiError(Exception):
         self.code = str(problem.get("code", ""))
         self.detail = str(problem.get("detail", ""))
         self.errors: Sequence[Mapping[str, str]] = problem.get("errors", ())
+        # How it is now, where what the caller had seen is out of date.
+        self.current: Mapping[str, Any] = problem.get("current", {})
 
     def field(self, name: str) -> str:
         """What is said against the field ``name`` of the body, or nothing."""
         found = (item["detail"] for item in self.errors if item.get("pointer") == f"#/{name}")
         return next(found, "")
+
+
+class Answer(NamedTuple):
+    """An answer of the API; ``tag`` is its ETag, with the quotes."""
+
+    status: int
+    body: Any
+    tag: str
 
 
 class SiteClient:
@@ -59,15 +69,16 @@ class SiteClient:
         self,
         method: str,
         path: str,
-        *,
         body: Mapping[str, Any] | None = None,
+        *,
         query: Mapping[str, Any] | None = None,
+        if_match: str = "",
     ) -> Any:
         """Return the answer's JSON (None without one); raise ``ApiError`` for every refusal."""
-        return self.ask(method, path, body=body, query=query)[1]
+        return self.ask(method, path, body=body, query=query, if_match=if_match).body
 
-    def try_out(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
-        """What a change would answer, with its status; nothing is changed."""
+    def try_out(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
+        """What a change would answer; nothing is changed."""
         return self.ask(method, path, body=body, query={"dry_run": "true"})
 
     def ask(
@@ -77,9 +88,12 @@ class SiteClient:
         *,
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, Any] | None = None,
-    ) -> tuple[int, Any]:
-        """As ``call``, with the status."""
+        if_match: str = "",
+    ) -> Answer:
+        """As ``call``, with status and ETag."""
         data, headers = None, dict(self._headers)
+        if if_match:
+            headers["If-Match"] = if_match
         if body is not None:
             data, headers["Content-Type"] = json.dumps(body), "application/json"
         response: TestResponse = Context().run(
@@ -89,7 +103,7 @@ class SiteClient:
         answer = json.loads(response.data) if response.data else None
         if response.status_code >= _REFUSED:
             raise ApiError(response.status_code, answer or {})
-        return response.status_code, answer
+        return Answer(response.status_code, answer, response.headers.get("ETag", ""))
 
 
 def key_of(app: Flask) -> str:

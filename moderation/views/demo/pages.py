@@ -21,6 +21,8 @@ DONE = {
     "appealed": "Sent. A person who has not decided on it before will look at your reply.",
     "started": "Your subscription has begun.",
     "changed": "Your plan is changed.",
+    "ended": "Your subscription has ended.",
+    "paused": "Paused. It waits for you, and nothing is charged until you go on.",
     "cancelled": "Cancelled. You keep everything until the day that is shown here.",
     "resumed": "Your subscription goes on.",
 }
@@ -85,7 +87,7 @@ def _refund(article: paper.Article, access: Any) -> Any:
     if access["because"] != "unlocked":
         return None
     try:
-        return api().try_out("DELETE", address("readers", me().id, "unlocks", article.id))[1]
+        return api().try_out("DELETE", address("readers", me().id, "unlocks", article.id)).body
     except ApiError:
         return None
 

@@ -107,7 +107,7 @@ def _explain(reply: Reply, item: Mapping[str, Any], visitor: Visitor) -> None:
         return
     # A dry run tells an appeal that was sent before (200) from one that still may be (201).
     asked = {"reader": {"id": visitor.id}}
-    status, appeal = api().try_out("POST", address("comments", reply.id, "appeals"), asked)
+    status, appeal, _ = api().try_out("POST", address("comments", reply.id, "appeals"), asked)
     known = "open" if appeal["state"] == "open" else "over"
     reply.appeal = "may" if status == CREATED else known
 

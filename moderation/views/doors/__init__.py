@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from moderation.views.doors import akismet, discovery, perspective, stripe
+from moderation.views.doors import akismet, coral, discovery, generic, perspective, stripe
 
 
 def install(app: Flask) -> None:
@@ -11,3 +11,5 @@ def install(app: Flask) -> None:
     app.register_blueprint(discovery.bp)
     akismet.install(app)
     stripe.install(app)
+    generic.install(app)
+    coral.install(app)

@@ -17,7 +17,7 @@ from moderation.policy import Status
 from moderation.services import intake, policies, spam_checks
 from moderation.services.comments import Asked, Scored
 from moderation.services.spam_checks import Answer
-from moderation.views import asking
+from moderation.views import asking, limits
 from moderation.views.transaction import before_writing, changes
 
 RECHECK_AFTER_SECONDS = 900
@@ -49,7 +49,6 @@ class Refused(Exception):  # noqa: N818 -- what the answer is, not what went wro
 @bp.before_request
 def check_key() -> None:
     """Read the form and ask whose key it is; nothing is done without one."""
-    mark_reading(True)
     g.submission = _submission()
     key = g.submission["api_key"] or g.submission["key"] or _key_of_host()
     try:
@@ -57,10 +56,7 @@ def check_key() -> None:
     except Unauthenticated:
         raise Refused("The key is unknown, expired or revoked; it has 12 hex digits.") from None
     g.actor = f"key:{g.api_key.id}"
-    if request.endpoint not in _NOT_KEPT:
-        # As for our own keys: what only read ends here.
-        db.session.rollback()
-        mark_reading(False)
+    mark_reading(request.endpoint in _NOT_KEPT)
     # The key alone may be probed; everything else is about a comment.
     missing = [name for name in g.submission.missing if name == "blog" or request.endpoint not in _NOT_KEPT]
     if missing:
@@ -134,7 +130,8 @@ def _answer(submission: Submission, prepared: Prepared | None) -> Answer:
     if submission.is_trial:
         return spam_checks.judge(submission, policy, scored)
     data = spam_checks.as_reply(submission, str(current_app.secret_key))
-    comment, _ = intake.submit(session, g.site, policy, scored, data, actor=g.actor, asked=asked)
+    # The client has its own idea of who may comment; here it only asks what this comment is.
+    comment, _ = intake.submit(session, g.site, policy, scored, data, actor=g.actor, asked=asked, of_anybody=True)
     asking.note()
     return spam_checks.answer_for(comment)
 
@@ -206,5 +203,5 @@ def dialect(own: Response) -> Response:
 def install(app: Flask) -> None:
     app.register_error_handler(Refused, refuse)
     http_errors.speak(app, "/1.1", dialect)
-    limiter.init_app(app)
     app.register_blueprint(bp)
+    limits.attach(app, limiter, bp)

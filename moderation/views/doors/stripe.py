@@ -26,7 +26,7 @@ class Caller(NamedTuple):
 @bp.before_request
 def check_signature() -> None:
     """Let only what is signed with a secret of the site through; what is wrong with the rest is not told."""
-    g.site = _site(str((request.view_args or {}).get("site", "")))
+    g.site = site_named(str((request.view_args or {}).get("site", "")))
     account = providers.find(db.session(), g.site.id) if g.site else None
     header, body = request.headers.get("Stripe-Signature", ""), request.get_data()
     if account is None or not stripe.is_signed(header, body, account.secrets, now=int(time.time())):
@@ -34,7 +34,7 @@ def check_signature() -> None:
     g.api_key = Caller("provider:stripe")
 
 
-def _site(name: str) -> Site | None:
+def site_named(name: str) -> Site | None:
     if "\x00" in name or len(name) > _MOST_NAME:
         return None
     return db.session.scalar(sa.select(Site).where(Site.name == name))

@@ -2,10 +2,11 @@
 
 from flask import Flask
 
-from moderation.views.review import decide, errors, login, policy, queue, readers, rendering, session
+from moderation.views import limits
+from moderation.views.review import decide, errors, login, policy, queue, readers, rendering, session, webhooks
 from moderation.views.review.blueprint import bp, csrf
 
-__all__ = ["decide", "errors", "install", "login", "policy", "queue", "readers"]
+__all__ = ["decide", "errors", "install", "login", "policy", "queue", "readers", "webhooks"]
 
 
 def install(app: Flask) -> None:
@@ -14,3 +15,4 @@ def install(app: Flask) -> None:
     csrf.init_app(app)
     rendering.init_app(app)
     app.register_blueprint(bp)
+    limits.attach(app, session.limiter, bp)

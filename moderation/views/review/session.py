@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask, current_app, g, session
+from flask import Flask, Request, Response, current_app, g, request, session
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import LoginManager, UserMixin, login_user
@@ -19,6 +20,7 @@ login_manager = LoginManager()
 # In the memory of each worker: enough against guessing, and nothing to run beside the service.
 limiter = Limiter(get_remote_address, storage_uri="memory://", default_limits=[])
 HOURS = "SESSION_HOURS"
+KEYED = "/v1/"
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,17 @@ def begin(moderator: Moderator, *, stay: bool, keep: Mapping[str, Any]) -> None:
     login_user(Person(moderator, moderators.roles_of(db.session(), moderator)))
 
 
+class PageSessions(SecureCookieSessionInterface):
+    """Flask's signed sessions, for pages: the API knows its callers by their keys, and pays for no cookie."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return self.session_class() if request.path.startswith(KEYED) else super().open_session(app, request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if not request.path.startswith(KEYED):
+            super().save_session(app, session, response)
+
+
 def init_app(app: Flask) -> None:
     app.config.update(
         SESSION_COOKIE_NAME="replydesk",
@@ -71,5 +84,5 @@ def init_app(app: Flask) -> None:
         # A token lives as long as its session: a note may take its time.
         WTF_CSRF_TIME_LIMIT=None,
     )
+    app.session_interface = PageSessions()
     login_manager.init_app(app)
-    limiter.init_app(app)

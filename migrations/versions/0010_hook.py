@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = '0012_hook'
-down_revision = '0003_provider'
+revision = '0010_hook'
+down_revision = '0009_webhooks'
 branch_labels = None
 depends_on = None
 

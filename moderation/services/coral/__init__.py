@@ -1,0 +1,1 @@
+"""Coral: the site's installation, answers to its moderation phase, and the way back of decisions."""
