@@ -23,6 +23,7 @@ VERY_SURE = 5.0
 _LEAST_SHARE = 0.08
 _MOST_SPANS = 8
 _BATCH_TEXTS = 256
+_WHOLE: Mapping[int, str] = {}
 Knots = Sequence[tuple[Sequence[float], Sequence[float]]]
 
 
@@ -73,9 +74,14 @@ class TwoTiers:
         """Return probabilities of shape (n_texts, n_labels); the same for a text alone and among others."""
         return _probabilities(self.log_odds(texts))
 
-    def predict_within(self, texts: Sequence[str], seconds: float) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Return probabilities, and for which texts the encoder was wanted but had no time left."""
-        found, late = self._answers(texts, time.monotonic() + seconds)
+    def predict_within(
+        self, texts: Sequence[str], seconds: float, only: Mapping[int, str] = _WHOLE
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Return probabilities, and for which texts the encoder was wanted but had no time left.
+
+        ``only`` names, for the text at a place, the one label that is asked about: the others do not wake the encoder.
+        """
+        found, late = self._answers(texts, time.monotonic() + seconds, only)
         return _probabilities(found), late
 
     def log_odds(self, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -102,12 +108,14 @@ class TwoTiers:
         found = [span for i in wanted for span in _merged(i, parts)]
         return sorted(found, key=lambda span: -span.weight)
 
-    def _answers(self, texts: Sequence[str], until: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def _answers(
+        self, texts: Sequence[str], until: float, only: Mapping[int, str] = _WHOLE
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         linear = _in_batches(self._linear, texts)
         found = self._combiner.alone(linear)
         late = np.zeros(len(texts), dtype=bool)
         if self._encoder is not None:
-            late = self._wants_encoder(linear)
+            late = self._wants_encoder(linear, only)
             for i in map(int, np.flatnonzero(late)):
                 if time.monotonic() >= until:
                     break
@@ -117,8 +125,12 @@ class TwoTiers:
             found = _less_sure(found) + _in_batches(self._moved, texts)
         return found, late
 
-    def _wants_encoder(self, linear: NDArray[np.float64]) -> NDArray[np.bool_]:
-        return np.asarray((self._combiner.alone(linear) >= self._combiner.band).any(axis=1))
+    def _wants_encoder(self, linear: NDArray[np.float64], only: Mapping[int, str] = _WHOLE) -> NDArray[np.bool_]:
+        unsure = self._combiner.alone(linear) >= self._combiner.band
+        wants: NDArray[np.bool_] = np.asarray(unsure.any(axis=1))
+        for at, label in only.items():
+            wants[at] = unsure[at, LABELS.index(label)]
+        return wants
 
 
 def alone(version: str) -> str:

@@ -87,18 +87,29 @@ DAY: tuple[tuple[str, str, Any], ...] = (
     ("PUT", "/v1/policy", {"thresholds": {"spam": {"publish_below": 0.4, "reject_above": 0.95}},
                            "rules": [{"rule": "too_many_links", "action": "queue", "params": {"max_links": 2}}],
                            "note": "Fewer links."}),
+    ("PUT", "/v1/hook", {"url": "https://news.example/hook", "send": ["email"]}),
+    ("GET", "/v1/hook", None),
+    ("POST", "/v1/hook/secret", None),
+    ("DELETE", "/v1/hook", None),
     ("GET", "/v1/events?limit=1", None),
     ("POST", "/v1/events/{event}/replay", None),
+    ("POST", "/v1/webhook-endpoints/{endpoint}/rotate", {"overlap_hours": 24}),
+    ("POST", "/v1/webhook-endpoints/{endpoint}/test", None),
+    ("GET", "/v1/webhook-endpoints/{endpoint}/deliveries?state=waiting", None),
+    ("GET", "/v1/webhook-endpoints/{endpoint}/deliveries/{delivery}", None),
+    ("POST", "/v1/webhook-endpoints/{endpoint}/replay", {"since": "2026-11-23T10:00:00Z"}),
+    ("PATCH", "/v1/webhook-endpoints/{endpoint}", {"event_types": ["comment.published", "comment.rejected"]}),
+    ("GET", "/v1/webhook-endpoints/{endpoint}", None),
     ("DELETE", "/v1/webhook-endpoints/{endpoint}", None),
 )  # fmt: skip
-_ID = re.compile(r"\b([a-z]{3})_[0-9a-z]{20,40}\b")
+_ID = re.compile(r"\b([a-z]{3,4})_[0-9a-z]{20,40}\b")
 
 
 class Scoring(FakeScoring):
     """The tests' stand-in under the bundled model's name: an example need not change with each training."""
 
-    def score(self, texts: Any) -> Any:
-        return [replace(scored, model_version="tiers-40f2027e") for scored in super().score(texts)]
+    def score(self, texts: Any, only: Any = None) -> Any:
+        return [replace(scored, model_version="tiers-40f2027e") for scored in super().score(texts, only)]
 
 
 def written() -> str:
@@ -141,6 +152,8 @@ def _remember(ids: dict[str, str], method: str, address: str, told: Any) -> None
         ids["endpoint"] = told["id"]
     if address == "/v1/anonymous-readers":
         ids["visitor"] = told["token"]
+    if address.endswith("/test"):
+        ids["delivery"] = told["id"]
     if address.startswith("/v1/events"):
         ids["event"] = (told.get("items") or [told])[0]["id"]
 

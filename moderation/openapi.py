@@ -25,7 +25,7 @@ PROBLEM = "application/problem+json"
 _PROBLEM_SCHEMA = {"$ref": "#/components/schemas/ProblemOut"}
 # Of what stands in an address; everything else is an id.
 _LONGEST = {"plan": MOST_NAME}
-_METHODS = ("get", "put", "post", "delete")
+_METHODS = ("get", "post", "put", "patch", "delete")
 _CONVERTER = re.compile(r"<(?:\w+:)?(\w+)>")
 ERRORS = {
     "400": "The body is no JSON, or a cursor or an Idempotency-Key is malformed.",

@@ -7,7 +7,7 @@ that a ``publish`` rule ends the reading: what stands after it, the scores inclu
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -28,6 +28,7 @@ STATUS_OF = {Action.PUBLISH: Status.PUBLISHED, Action.QUEUE: Status.PENDING, Act
 _SEVERITY = {Action.PUBLISH: 0, Action.QUEUE: 1, Action.REJECT: 2}
 LABELS = ("toxicity", "severe_toxicity", "obscene", "threat", "insult", "identity_attack", "spam")
 DECISION_REASONS = ("abuse", "spam", "off_topic", "personal_data", "illegal", "other")
+SITE_HOOK = "site_hook"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,19 @@ class Policy:
 
 
 @dataclass(frozen=True)
+class HookAnswer:
+    """What the site's own rule said of a comment; ``action`` is None where no valid answer came, ``error`` says why.
+
+    ``reason`` is one of ``DECISION_REASONS``, or None; ``detail`` a sentence for a person, or empty.
+    """
+
+    action: str | None = None
+    reason: str | None = None
+    detail: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True)
 class Facts:
     """What the rules may ask about a comment, its post and its reader; gathered by ``services.facts``."""
 
@@ -71,6 +85,8 @@ class Facts:
     same_text_by_reader: int = 0
     same_text_on_site: int = 0
     honeypot_filled: bool = False
+    # None: the site's own rule was not asked, which counts as no answer.
+    hook: HookAnswer | None = None
 
 
 @dataclass(frozen=True)
@@ -173,6 +189,15 @@ def _new_reader(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
     return _reason("new_reader", fires, f"A reader's first {needed} comments are looked at by people.")
 
 
+def _site_hook(facts: Facts, params: Mapping[str, Any]) -> Reason | None:
+    said = facts.hook or HookAnswer()
+    if params["dry_run"] or said.action == "none":
+        return None
+    if said.action is None:
+        return Reason(SITE_HOOK, "The site's own rule gave no answer.")
+    return Reason(said.reason or SITE_HOOK, said.detail or "The site's own rule says so.")
+
+
 # name -> (check, parameters with their defaults); the order here is the order of the default policy.
 RULES: Mapping[str, tuple[Check, Mapping[str, Any]]] = {
     "banned_reader": (_banned_reader, {}),
@@ -188,6 +213,7 @@ RULES: Mapping[str, tuple[Check, Mapping[str, Any]]] = {
     "repeated_text": (_repeated_text, {"times": 3}),
     "too_many_links": (_too_many_links, {"max_links": 3}),
     "new_reader": (_new_reader, {"published_needed": 1}),
+    SITE_HOOK: (_site_hook, {"timeout_ms": 500, "dry_run": False}),
 }
 
 DEFAULT_RULES = (
@@ -204,34 +230,56 @@ DEFAULT_RULES = (
     Rule("repeated_text", Action.QUEUE, params={"times": 3}),
     Rule("too_many_links", Action.QUEUE, params={"max_links": 3}),
     Rule("new_reader", Action.QUEUE, enabled=False, params={"published_needed": 1}),
+    Rule(SITE_HOOK, Action.QUEUE, enabled=False, params={"timeout_ms": 500, "dry_run": False}),
 )
 
-_NAMES = {
-    "toxicity": "Toxicity",
-    "severe_toxicity": "Severe toxicity",
-    "obscene": "Obscenity",
-    "threat": "Threat",
-    "insult": "Insult",
-    "identity_attack": "Identity attack",
-    "spam": "Spam",
-}
+_NAMES = {"obscene": "Obscenity"}
 
 
 def decide(scores: Mapping[str, float] | None, policy: Policy, facts: Facts) -> Verdict:
     """Apply the policy. ``scores`` is None where no model could answer: then nothing is published."""
     fired: list[tuple[Action, Reason]] = []
     for rule in policy.rules:
-        reason = RULES[rule.rule][0](facts, rule.params) if rule.enabled else None
-        if reason is None:
+        found = _fired(rule, facts)
+        if found is None:
             continue
-        fired.append((rule.action, reason))
-        if rule.action is Action.PUBLISH:
+        fired.append(found)
+        # What the site's own rule allows unseen by a model, a person looks at.
+        if found[0] is Action.PUBLISH and not (rule.rule == SITE_HOOK and scores is None):
             break
     else:
         fired += _by_scores(scores, policy.thresholds)
     action = max((action for action, _ in fired), key=_SEVERITY.__getitem__, default=Action.PUBLISH)
     reasons = [reason for _, reason in sorted(fired, key=lambda pair: -_SEVERITY[pair[0]])]
     return Verdict(STATUS_OF[action], reasons, policy.version)
+
+
+def _fired(rule: Rule, facts: Facts) -> tuple[Action, Reason] | None:
+    reason = RULES[rule.rule][0](facts, rule.params) if rule.enabled else None
+    if reason is None:
+        return None
+    # The rule's own action is for want of an answer, and never to publish, whoever wrote it into the database.
+    if rule.rule != SITE_HOOK:
+        return rule.action, reason
+    if facts.hook is not None and facts.hook.action is not None:
+        return Action(facts.hook.action), reason
+    return max(rule.action, Action.QUEUE, key=_SEVERITY.__getitem__), reason
+
+
+def hook_to_ask(policy: Policy, facts: Facts) -> Rule | None:
+    """The rule that asks the site; None where there is none, or an earlier rule leaves it nothing to say."""
+    for rule in policy.rules:
+        if rule.rule == SITE_HOOK and rule.enabled:
+            return rule
+        found = _fired(rule, facts)
+        if found is not None and found[0] is not Action.QUEUE:
+            return None
+    return None
+
+
+def without_hook(policy: Policy) -> Policy:
+    """The policy as it decides where the site is not asked: for what is only looked at."""
+    return replace(policy, rules=[rule for rule in policy.rules if rule.rule != SITE_HOOK])
 
 
 def _by_scores(scores: Mapping[str, float] | None, thresholds: Mapping[str, Threshold]) -> list[tuple[Action, Reason]]:
@@ -247,5 +295,6 @@ def _score_reason(label: str, value: float, threshold: Threshold) -> tuple[Actio
     code = "spam" if label == "spam" else "abuse"
     rejects = value >= threshold.reject_above
     line, name = (threshold.reject_above, "reject") if rejects else (threshold.publish_below, "publish")
-    detail = f"{_NAMES[label]} {value:.2f} is above the site's {name} line {line:.2f}."
+    named = _NAMES.get(label, label.replace("_", " ").capitalize())
+    detail = f"{named} {value:.2f} is above the site's {name} line {line:.2f}."
     return (Action.REJECT if rejects else Action.QUEUE), Reason(code, detail, label, round(value, 4), line)

@@ -42,6 +42,7 @@ RETRY_SECONDS = 5.0
 PATIENCE_SECONDS = 1.0
 # How much of a process's time the slow tier may take for long, and what it may have saved up.
 SLOW_TIER_SHARE, SLOW_TIER_SAVED_SECONDS = 0.7, 10.0
+_WHOLE: Mapping[int, str] = {}
 PROBES = ("Good news for everyone who commutes.", "", "\U0001f600 http://example.org")
 # What NumPy raises over arrays that do not fit each other; a fault of our own code is not among them.
 MODEL_FAULTS = (ArtifactError, ArithmeticError, LookupError, ValueError, MemoryError)
@@ -108,14 +109,17 @@ class Scoring:
             self._refresh()
         return self._loaded.classifier if self._loaded else None
 
-    def score(self, texts: Sequence[str], *, within_seconds: float | None = None) -> list[Scored]:
+    def score(
+        self, texts: Sequence[str], only: Mapping[int, str] = _WHOLE, *, within_seconds: float | None = None
+    ) -> list[Scored]:
         """Score texts; without a working model either refuse (503) or answer unscored, as configured.
 
+        ``only``: of the text at that place only this label's score will be used, which may be found sooner.
         ``within_seconds`` is what the slow tier may take at the most, where that is less than it may anyhow.
         """
         classifier = self.classifier()
         allowance = self._allowance if within_seconds is None else _Hurried(self._allowance, within_seconds)
-        scored = score_with(classifier, texts, allowance) if classifier else None
+        scored = score_with(classifier, texts, allowance, only) if classifier else None
         if scored is None:
             if self.on_error == "refuse":
                 raise NotReady("No model can score just now, so nothing can be decided.")
@@ -213,10 +217,12 @@ def try_out(classifier: Classifier) -> None:
         raise ArtifactError(f"The model {classifier.version} gives scores that are no probabilities.")
 
 
-def score_with(classifier: Classifier, texts: Sequence[str], allowance: Allowance | None = None) -> list[Scored] | None:
+def score_with(
+    classifier: Classifier, texts: Sequence[str], allowance: Allowance | None = None, only: Mapping[int, str] = _WHOLE
+) -> list[Scored] | None:
     """Score texts with this classifier; None where it fails, which callers treat as having none."""
     try:
-        rows, versions = _rows(classifier, texts, allowance)
+        rows, versions = _rows(classifier, texts, allowance, only)
     except MODEL_FAULTS as error:
         log.error("model: %s failed: %s", classifier.version, error)  # noqa: TRY400 -- the sentence is the finding
         return None
@@ -224,13 +230,13 @@ def score_with(classifier: Classifier, texts: Sequence[str], allowance: Allowanc
 
 
 def _rows(
-    classifier: Classifier, texts: Sequence[str], allowance: Allowance | None
+    classifier: Classifier, texts: Sequence[str], allowance: Allowance | None, only: Mapping[int, str]
 ) -> tuple[list[list[float]], list[str]]:
     """Return probabilities and the version that answered for each text."""
     if allowance is None or not isinstance(classifier, TwoTiers):
         return classifier.predict_proba(texts).tolist(), [classifier.version] * len(texts)
     began = time.monotonic()
-    rows, late = classifier.predict_within(texts, allowance.seconds())
+    rows, late = classifier.predict_within(texts, allowance.seconds(), only)
     allowance.spend(time.monotonic() - began)
     hurried = alone(classifier.version)
     return rows.tolist(), [hurried if is_late else classifier.version for is_late in late]

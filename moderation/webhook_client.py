@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -26,7 +26,7 @@ from moderation.addresses import is_public
 USER_AGENT = "Replydesk-Webhooks/1"
 MOST_ANSWER_BYTES = 65_536
 MOST_FETCHED_BYTES = 1_048_576
-# After the status the rest is read only so that the receiver can close in good order.
+# How long the rest is read after the status.
 DRAIN_SECONDS = 1.0
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -36,12 +36,14 @@ class Answer:
     """What came of a request: ``status`` is None where none came, and ``error`` then says why.
 
     ``retry_after_seconds`` is what the receiver asked for, counted from now; None where it did not.
+    ``body`` is what came of the answer's content in time, up to the limit.
     """
 
     status: int | None
     error: str = ""
     retry_after_seconds: float | None = None
-    # The first 64 kB of the answer's body, as far as they came in a second.
+    headers: Mapping[str, str] = field(default_factory=dict)
+    # At most MOST_ANSWER_BYTES of it, as far as they came in a second.
     body: bytes = b""
 
 
@@ -99,11 +101,8 @@ def _told(error: Exception, ends: float, deadline_seconds: float) -> str:
 def _post(url: SplitResult, headers: Mapping[str, str], body: bytes, allow_private: bool, ends: float) -> Answer:
     with _asked("POST", url, headers, body, allow_private, ends) as (response, guillotine):
         guillotine.falls_at(min(ends, time.monotonic() + DRAIN_SECONDS))
-        told = b""
-        with suppress(OSError, http.client.HTTPException, ValueError):
-            told = response.read(MOST_ANSWER_BYTES)
-        asked = response.headers.get("Retry-After")
-        return Answer(response.status, retry_after_seconds=retry_after(asked), body=told)
+        asked, told = response.headers.get("Retry-After"), dict(response.headers.items())
+        return Answer(response.status, retry_after_seconds=retry_after(asked), headers=told, body=_begin_of(response))
 
 
 @contextmanager
@@ -125,6 +124,15 @@ def _asked(
                     # The head was cut off in the middle, which http.client takes for its end.
                     raise TimeoutError
                 yield response, guillotine
+
+
+def _begin_of(response: http.client.HTTPResponse) -> bytes:
+    """Read what comes of the body in time; what was cut off in the middle is kept up to there."""
+    found = b""
+    with suppress(OSError, http.client.HTTPException, ValueError):
+        while len(found) < MOST_ANSWER_BYTES and (more := response.read1(MOST_ANSWER_BYTES - len(found))):
+            found += more
+    return found
 
 
 def _vetted(host: str, port: int, allow_private: bool) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:

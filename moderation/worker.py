@@ -18,13 +18,18 @@ from sqlalchemy.orm import Session
 
 from moderation import errands, stripe_api
 from moderation.db import db, mark_reading, reading
+from moderation.mailer import Mailbox
 from moderation.models import utc_now
-from moderation.senders import Senders
+from moderation.senders import Job, Senders
 from moderation.services import (
+    alerts,
     anonymous_readers,
     deliveries,
+    delivery_log,
+    digests,
     events,
     notices,
+    period_notices,
     provider_fetches,
     retention,
     subscriptions,
@@ -70,6 +75,9 @@ CHORES: Mapping[str, Chore] = {
     "idempotency keys": lambda session, now, settings: retention.purge_idempotency_keys(
         session, now=now, hours=settings["IDEMPOTENCY_HOURS"]
     ),
+    "delivery log": lambda session, now, settings: delivery_log.purge(
+        session, now=now, days=settings["WEBHOOK_LOG_DAYS"]
+    ),
     "claims": lambda session, now, _: retention.release_claims(session, now=now),
     "metered posts": lambda session, now, _: retention.purge_metered_posts(session, now=now),
     "anonymous readers": lambda session, now, settings: anonymous_readers.purge(
@@ -77,7 +85,8 @@ CHORES: Mapping[str, Chore] = {
     ),
     "coral answers": lambda session, now, _: coral_phase.purge(session, now=now),
     "token keys": lambda session, now, _: token_keys.purge(session, now=now),
-    "notices": lambda session, now, _: notices.tell_due(session, READERS_A_TURN, now=now),
+    "alerts": lambda session, now, settings: alerts.check(session, now=now, public_url=settings["PUBLIC_URL"]),
+    "digests": lambda session, now, settings: digests.plan(session, now=now, can_mail=bool(settings["SMTP_HOST"])),
 }
 
 
@@ -119,6 +128,10 @@ def do_chores(app: Flask) -> None:
     with _one_item("chore: expiries"):
         while _expire(app):
             pass
+    # After what time has ended, so that nobody is told of an end that has come.
+    with _one_item("chore: notices"):
+        while _do(app, lambda session, now, _: period_notices.tell_due(session, READERS_A_TURN, now=now)):
+            pass
 
 
 def _do(app: Flask, chore: Chore) -> int:
@@ -156,9 +169,9 @@ class Worker:
         self.app = app
         deadline = app.config["WEBHOOK_TIMEOUT_SECONDS"]
         self.lease = timedelta(seconds=deadline * 2)
-        self.senders = Senders(SENDERS, app.config["WEBHOOK_ALLOW_PRIVATE"], deadline)
+        self.senders = Senders(SENDERS, app.config["WEBHOOK_ALLOW_PRIVATE"], deadline, mailbox_of(app.config))
         self.senders.start()
-        self._unrecorded: list[tuple[Attempt, Outcome]] = []
+        self._unrecorded: list[tuple[Job, Outcome]] = []
         self._looks_at = self._chores_at = time.monotonic()
 
     def turn(self) -> None:
@@ -178,17 +191,22 @@ class Worker:
         with reading(), self.app.app_context():
             waiting = events.waiting(db.session(), limit=EVENTS_A_TURN)
             due = bool(waiting) or (self.senders.has_room and deliveries.any_due(db.session(), now=utc_now()))
+            notice_due = self.senders.has_room and notices.any_due(db.session(), now=utc_now())
         self._fan_out(waiting)
-        return (self._begin() if due else False) or bool(waiting)
+        told = self._begin_notice() if notice_due else False
+        return (self._begin() if due else False) or bool(waiting) or told
 
     def collect(self, *, wait_seconds: float) -> bool:
         """Record the answers that have come; return whether there were any."""
         self._unrecorded += self.senders.finished(wait_seconds=wait_seconds)
         found = bool(self._unrecorded)
         while self._unrecorded:
-            attempt, outcome = self._unrecorded[0]
-            with _one_item(f"record {attempt.event_id}"), _transaction(self.app) as session:
-                deliveries.record(session, attempt, outcome, now=utc_now())
+            job, outcome = self._unrecorded[0]
+            with _one_item(f"record {job.lease}"), _transaction(self.app) as session:
+                if isinstance(job, Attempt):
+                    deliveries.record(session, job, outcome, now=utc_now())
+                else:
+                    notices.record(session, job, outcome, now=utc_now())
             del self._unrecorded[0]
         return found
 
@@ -199,9 +217,12 @@ class Worker:
             while self.senders.under_way and time.monotonic() < ends:
                 self.collect(wait_seconds=ends - time.monotonic())
             self.collect(wait_seconds=0)
-            for attempt in self.senders.under_way.values():
+            for job in self.senders.under_way.values():
                 with _transaction(self.app) as session:
-                    deliveries.release(session, attempt, now=utc_now())
+                    if isinstance(job, Attempt):
+                        deliveries.release(session, job, now=utc_now())
+                    else:
+                        notices.release(session, job, now=utc_now())
         except AWAY:
             log.warning("the database is away; what is under way is sent again when its lease has ended")
         self.senders.close()
@@ -222,6 +243,19 @@ class Worker:
             self.senders.send(attempt)
             begun += 1
         return begun > 0
+
+    def _begin_notice(self) -> bool:
+        with _transaction(self.app) as session:
+            errand = notices.claim(session, now=utc_now())
+        if errand is not None:
+            self.senders.send(errand)
+        return errand is not None
+
+
+def mailbox_of(settings: Mapping[str, Any]) -> Mailbox:
+    """The mail server as it is set."""
+    names = ("HOST", "PORT", "TLS", "USER", "PASSWORD", "FROM")
+    return Mailbox(*(settings[f"SMTP_{name}"] for name in names))
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from tests.desk import Desk, signed_in
 from tests.factories import THRESHOLDS, FakeScoring
 from tests.installation import Installation
 from tests.newspaper import Browser, open_paper
+from tests.receiver import Receiver
+from tests.site_hook import a_site_that_is_asked
 
 SCOPES = ["comments", "score", "readers", "review", "admin"]
 
@@ -116,3 +118,10 @@ def ana(app: Flask, client: FlaskClient, site_key: dict[str, str]) -> Browser:
 @pytest.fixture
 def bo(app: Flask, ana: Browser) -> Browser:
     return Browser(app)
+
+
+@pytest.fixture
+def hook(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    """The hook of the site `demo`, whose policy asks it last."""
+    with a_site_that_is_asked(app, client, monkeypatch) as receiver:
+        yield receiver

@@ -41,7 +41,7 @@ class FakeScoring:
     def readiness(self) -> tuple[bool, str | None]:
         return (False, "No model is loaded: taken away.") if self.scores_nothing else (True, None)
 
-    def score(self, texts: Any, *, within_seconds: float | None = None) -> list[Scored]:
+    def score(self, texts: Any, only: Any = None, *, within_seconds: float | None = None) -> list[Scored]:  # noqa: ARG002 -- the real one's signature
         self.within_seconds = within_seconds
         if self.scores_nothing:
             return [Scored(None, "")] * len(texts)

@@ -11,9 +11,12 @@ from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from moderation import worker
 from moderation.models import utc_now
+from moderation.services.deliveries import SCHEDULE_SECONDS
 from tests.factories import comment
 
+ENDPOINTS = "/v1/webhook-endpoints"
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
@@ -55,7 +58,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.requests.append({"path": self.path, "headers": headers, "body": body})
+        # Many may ask at once: what this one sent is its own, whatever stands last in the list.
+        self.sent = {"path": self.path, "headers": headers, "body": body}
+        self.server.requests.append(self.sent)
         answer = self.server.answers.pop(0) if self.server.answers else self.server.answer
         answer(self)
 
@@ -121,10 +126,28 @@ def post(client, text="Good news for everyone who commutes."):
 
 
 def the_delivery(client):
-    [event] = client.get("/v1/events").json["items"]
+    """How the oldest event fares; where it was given up, newer ones tell of that."""
+    *_, event = client.get("/v1/events").json["items"]
     [delivery] = event["deliveries"]
     return delivery
 
 
 def seconds_to_next(client):
     return (datetime.fromisoformat(the_delivery(client)["next_attempt_at"]) - utc_now()).total_seconds()
+
+
+def deliveries(client, endpoint, query=""):
+    return client.get(f"{ENDPOINTS}/{endpoint}/deliveries{query}").json["items"]
+
+
+def logged(client, endpoint, at=0):
+    """One delivery with its attempts; 0 is the newest."""
+    return client.get(f"{ENDPOINTS}/{endpoint}/deliveries/{deliveries(client, endpoint)[at]['id']}").json
+
+
+def give_up(app, client, clock, text="Nobody hears this."):
+    """Let ten attempts at a new comment's event fail; the receiver answers as it was told."""
+    post(client, text)
+    for seconds in SCHEDULE_SECONDS:
+        clock.shift(seconds * 1.1 + 1)
+        worker.drain(app)

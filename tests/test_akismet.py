@@ -232,6 +232,19 @@ def test_without_a_model_it_is_503_and_never_false(app, ask, monkeypatch):
     assert stored(app) == before
 
 
+def test_what_is_known_already_is_answered_without_a_model_and_scored_by_none(app, client, ask, monkeypatch):
+    ask(comment_content="That is silly.")
+    id = client.get("/v1/queue").json["items"][0]["id"]
+    client.post(
+        f"/v1/comments/{id}/decisions", json={"status": "rejected", "reason": "spam"}, headers={"If-Match": "*"}
+    )
+    scored = []
+    monkeypatch.setattr(app.extensions["scoring"], "score", lambda *asked: scored.append(asked))
+
+    assert said(ask(comment_content="That is silly.", recheck_reason="recheck")) == b"true"
+    assert scored == []
+
+
 def test_wrong_methods_and_addresses_are_invalid_too(app, ask):
     assert is_invalid(ask("nothing"))
     assert is_invalid(app.test_client().get("/1.1/comment-check"))

@@ -41,7 +41,7 @@ def test_every_route_of_the_api_answers_a_stranger_with_one_shape(app, transacti
 
 def test_every_route_of_the_api_answers_a_wrong_method_with_one_shape(app, client):
     for address in {address for _, address in api_operations(app)}:
-        response = client.open(address, method="PATCH")
+        response = client.open(address, method="PROPFIND")
 
         assert_is_problem(response, 405)
         assert response.headers["Allow"]

@@ -8,7 +8,7 @@ import pytest
 
 from moderation.db import db
 from moderation.models import Event, utc_now
-from moderation.services import notices
+from moderation.services import period_notices
 from tests.engagement import at, configure, sell, subscribe, the_worker_comes, turn
 from tests.stripe_events import DAY, MONTH, NOW, send, set_up, told
 
@@ -183,7 +183,7 @@ def test_workers_that_come_at_once_tell_it_once(installation):
         begin.wait(timeout=10)
         for _ in range(10):
             with app.app_context():
-                notices.tell_due(db.session(), 7, now=utc_now())
+                period_notices.tell_due(db.session(), 7, now=utc_now())
                 db.session.commit()
 
     with ThreadPoolExecutor(4) as pool:

@@ -216,6 +216,7 @@ class TestPagesAreOurs:
             "/demo/queues/decided",
             "/demo/readers/u-77",
             "/demo/policy",
+            "/demo/webhooks",
             "/nowhere/",
         ):
             response = jo.get(path)

@@ -16,10 +16,13 @@ from moderation.models.coral import CoralComment as CoralComment
 from moderation.models.coral import CoralLook as CoralLook
 from moderation.models.coral import CoralSite as CoralSite
 from moderation.models.feedback import Feedback as Feedback
+from moderation.models.hook import SiteHook as SiteHook
 from moderation.models.meter import MeterAccount as MeterAccount
 from moderation.models.meter import MeteredPost as MeteredPost
 from moderation.models.outbox import Delivery as Delivery
+from moderation.models.outbox import DeliveryAttempt as DeliveryAttempt
 from moderation.models.outbox import Event as Event
+from moderation.models.outbox import Notice as Notice
 from moderation.models.outbox import WebhookEndpoint as WebhookEndpoint
 from moderation.models.provider import Provider as Provider
 from moderation.models.provider import ProviderCustomer as ProviderCustomer

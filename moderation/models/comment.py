@@ -93,6 +93,8 @@ class Comment(Base):
     flag_count: Mapped[int] = mapped_column(default=0)
     decided_by: Mapped[str] = mapped_column(default="policy")
     version: Mapped[int] = mapped_column(default=1)
+    # How many events have told of it: each event carries its number, so that a receiver can order them.
+    event_sequence: Mapped[int] = mapped_column(default=0, server_default="0")
     claimed_by: Mapped[str | None] = mapped_column(sa.ForeignKey("moderator.id"))
     claimed_until: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
@@ -127,6 +129,8 @@ class Decision(Base):
     moderator_id: Mapped[str | None] = mapped_column(sa.ForeignKey("moderator.id"), index=True)
     model_version: Mapped[str] = mapped_column(default="")
     policy_version: Mapped[int] = mapped_column(default=0)
+    # What the site's own rule answered, where it was asked, in a dry run too.
+    hook: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     # The decision that an undo took back, or that was taken back by one.
     undoes_id: Mapped[str | None] = mapped_column(sa.ForeignKey("decision.id"), unique=True)

@@ -24,6 +24,8 @@ class StrictSchema(Schema):
 
     # What JSON Schema can say of rules across fields, beside what is made from the fields.
     json_schema: ClassVar[Mapping[str, Any]] = {}
+    # Whether a request without any body stands for an empty object.
+    may_be_left_out: ClassVar[bool] = False
 
     class Meta:
         unknown = RAISE
@@ -99,6 +101,8 @@ class BodyParser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION = {"json": RAISE, "query": RAISE}  # noqa: RUF012 -- webargs' form
 
     def load_json(self, req: Any, schema: Any) -> Any:
+        if getattr(schema, "may_be_left_out", False) and not req.get_data(cache=True):
+            return {}
         if not req.is_json:
             req.on_json_loading_failed(None)
         try:

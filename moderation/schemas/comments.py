@@ -213,6 +213,9 @@ class HistoryItemOut(Schema):
     model_version = fields.String()
     policy_version = fields.Integer()
     comment_version = fields.Integer()
+    hook = fields.Dict(
+        allow_none=True, metadata={"description": "What the site's own rule answered; null where it was not asked."}
+    )
     text_before = fields.String(metadata={"description": "The text that this edit replaced."})
     created_at = Instant()
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from moderation.policy import LABELS, RULES, Action
+from moderation.policy import LABELS, RULES, SITE_HOOK, Action
 from moderation.schemas.base import StrictSchema, Text, YesNo
 
 MOST_WORDS = 2_000
@@ -23,6 +23,10 @@ class ThresholdIn(StrictSchema):
 
 
 class RuleIn(StrictSchema):
+    json_schema: ClassVar[Mapping[str, Any]] = {
+        "not": {"properties": {"rule": {"const": SITE_HOOK}, "action": {"const": "publish"}}}
+    }
+
     rule = fields.String(required=True, validate=validate.OneOf(list(RULES)))
     action = fields.String(required=True, validate=validate.OneOf([action.value for action in Action]))
     enabled = YesNo(load_default=True)
@@ -31,6 +35,9 @@ class RuleIn(StrictSchema):
     @validates_schema
     def _params_fit(self, data: dict[str, Any], **_: Any) -> None:
         known = RULES[data["rule"]][1]
+        if data["rule"] == SITE_HOOK and data["action"] == Action.PUBLISH:
+            # It is what is done where no answer comes.
+            raise ValidationError("A hook that gives no answer never publishes: queue or reject.", "action")
         errors = {name: ["Unknown key."] for name in data["params"] if name not in known}
         for name in known.keys() & data["params"].keys():
             if not _CHECKS[name](data["params"][name]):
@@ -47,6 +54,12 @@ class PolicyIn(StrictSchema):
     )
     rules = fields.List(fields.Nested(RuleIn), required=True, validate=validate.Length(max=100))
     note = Text(most=1_000, load_default="")
+
+    @validates_schema
+    def _one_hook(self, data: dict[str, Any], **_: Any) -> None:
+        at = [index for index, rule in enumerate(data["rules"]) if rule["rule"] == SITE_HOOK]
+        if len(at) > 1:
+            raise ValidationError({"rules": {at[1]: {"rule": ["A site has one hook, and asks it once."]}}})
 
 
 class ThresholdOut(Schema):
@@ -89,6 +102,8 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "roles": _words,
     "words": _words,
     "patterns": _words,
+    "timeout_ms": _count(50, 1_000),
+    "dry_run": lambda value: isinstance(value, bool),
 }
 _LIST = f"Must be a list of at most {MOST_WORDS} strings of 1 to {MOST_CHARACTERS} printable characters."
 _EXPECTED: Mapping[str, str] = {
@@ -99,4 +114,6 @@ _EXPECTED: Mapping[str, str] = {
     "roles": _LIST,
     "words": _LIST,
     "patterns": _LIST,
+    "timeout_ms": "Must be a whole number from 50 to 1000.",
+    "dry_run": "Must be true or false.",
 }

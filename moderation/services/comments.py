@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from moderation.errors import NotFound, StaleVersion
 from moderation.ids import new_id
 from moderation.models import Comment, Decision, Post, Reader, Revision, Site, table_of, utc_now
-from moderation.policy import Policy, Reason, Status, Threshold, Verdict, decide
+from moderation.policy import HookAnswer, Policy, Reason, Status, Threshold, Verdict, decide
 from moderation.services import audit, commenting, facts, outbox
 
 _LOG = sa.insert(table_of(Decision))
@@ -27,6 +27,14 @@ _NEXT_VERSION = (
     .values(version=table_of(Comment).c.version + 1)
 )
 
+# Counted by the database under the row's lock: events are numbered in the order in which they are committed.
+_NEXT_SEQUENCE = (
+    sa.update(table_of(Comment))
+    .where(table_of(Comment).c.id == sa.bindparam("of_comment"))
+    .values(event_sequence=table_of(Comment).c.event_sequence + 1)
+    .returning(table_of(Comment).c.event_sequence)
+)
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -36,9 +44,23 @@ class Scored:
     model_version: str
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What the site's own rule answered, and how long that took; kept beside the verdict."""
+
+    answer: HookAnswer
+    dry_run: bool
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        said = {name: value for name, value in vars(self.answer).items() if value}
+        return {"action": self.answer.action, **said, "dry_run": self.dry_run, "ms": round(self.seconds * 1_000)}
+
+
 def edit(
-    session: Session, site: Site, policy: Policy, scored: Scored, comment: Comment, text: str, *, actor: str
-) -> Comment:
+    session: Session, site: Site, policy: Policy, scored: Scored, comment: Comment, text: str, *, actor: str,
+    asked: Asked | None = None,
+) -> Comment:  # fmt: skip
     """Replace the text, keep the old one in the history, and decide again.
 
     What a person rejected is never published by an edit alone: it goes back to people. Raises
@@ -50,7 +72,7 @@ def edit(
     old_status, hashed = comment.status, facts.text_hash(text)
     gathered = facts.gather(
         session, text=text, hashed=hashed, policy=policy, post=post, reader=reader, signals=comment.signals,
-        but_not=comment.id,
+        but_not=comment.id, hook=asked.answer if asked else None,
     )  # fmt: skip
     verdict = decide(scored.scores, policy, gathered)
     if old_status is Status.REJECTED and comment.decided_by != "policy" and verdict.status is Status.PUBLISHED:
@@ -62,7 +84,8 @@ def edit(
     if verdict.status is Status.PENDING:
         comment.priority = commenting.priority(session, site, comment.reader_id)
     _turn(session, comment, verdict.status, shown=True)
-    log(session, comment, kind="edited", old_status=old_status, actor="policy", verdict=verdict)
+    log(session, comment, kind="edited", old_status=old_status, actor="policy", verdict=verdict,
+        hook=asked.as_dict() if asked else None)  # fmt: skip
     audit.record(session, site_id=site.id, actor=actor, action="comment.edited", subject=comment.id,
                  before=old_status, after=comment.status)  # fmt: skip
     announce(session, comment, "comment.edited")
@@ -111,7 +134,10 @@ def remove(session: Session, comment: Comment, *, actor: str) -> None:
     _turn(session, comment, comment.status, shown=True)
     log(session, comment, kind="deleted", old_status=comment.status, actor=actor)
     audit.record(session, site_id=comment.site_id, actor=actor, action="comment.deleted", subject=comment.id)
-    data = {"id": comment.id, "external_id": comment.external_id, "version": comment.version}
+    data = {
+        "id": comment.id, "version": comment.version, "sequence": next_sequence(session, comment),
+        "external_id": comment.external_id,
+    }  # fmt: skip
     outbox.emit(session, site_id=comment.site_id, type="comment.deleted", data=data)
 
 
@@ -193,11 +219,20 @@ def log(
     return decision
 
 
-def announce(session: Session, comment: Comment, type: str | None = None) -> None:
-    """Put the comment's state in the outbox; by default as ``comment.<status>``."""
+def next_sequence(session: Session, comment: Comment) -> int:
+    """Return the number of the comment's next event: 1, 2, 3 ... without gaps, whatever the event tells."""
+    return int(session.connection().execute(_NEXT_SEQUENCE, {"of_comment": comment.id}).scalar_one())
+
+
+def announce(session: Session, comment: Comment, type: str | None = None, *, sequence: int | None = None) -> None:
+    """Put the comment's state in the outbox; by default as ``comment.<status>``, with the next number.
+
+    The text is not in it: a body of 50,000 characters would not fit, and an erasure could not call it back.
+    """
     data = {
         "id": comment.id,
         "version": comment.version,
+        "sequence": sequence or next_sequence(session, comment),
         "external_id": comment.external_id,
         "post_id": comment.post_id,
         "reader_id": comment.reader_id,

@@ -5,7 +5,8 @@ schedule. An endpoint has at most one attempt under way at a time, so a slow one
 """
 
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from moderation.ids import new_id
 from moderation.models import Delivery, Event, WebhookEndpoint
-from moderation.services import audit, endpoints
+from moderation.services import audit, delivery_log, endpoints, outbox
 
 # Before each attempt, after the one before; no attempt follows the tenth.
 SCHEDULE_SECONDS = (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
@@ -37,7 +38,7 @@ class Attempt:
     lease: str
     number: int
     url: str
-    secret: str
+    secrets: Sequence[str]
     body: bytes
 
 
@@ -48,6 +49,12 @@ class Outcome:
     status: int | None
     error: str = ""
     retry_after_seconds: float | None = None
+    # For the log: the head that was sent, how long it took, and the answer's head and body (cut: not all of it).
+    sent: Mapping[str, str] = field(default_factory=dict)
+    milliseconds: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    cut: bool = False
 
     @property
     def delivered(self) -> bool:
@@ -101,7 +108,7 @@ def claim(session: Session, *, now: datetime, lease: timedelta) -> Attempt | Non
         lease=endpoint.lease,
         number=row.Delivery.attempts,
         url=endpoint.url,
-        secret=endpoint.secret,
+        secrets=endpoints.signing_secrets(endpoint, now=now),
         body=row.body.encode(),
     )
 
@@ -115,9 +122,11 @@ def record(session: Session, attempt: Attempt, outcome: Outcome, *, now: datetim
     if endpoint.lease == attempt.lease:
         endpoint.lease, endpoint.busy_until = "", now + pause
     delivery = session.get(Delivery, attempt.delivery_id, populate_existing=True)
-    # A replay that came meanwhile has set the count back: it asked for an attempt of its own.
-    if delivery is not None and delivery.state == "waiting" and delivery.attempts == attempt.number:
-        _judge_delivery(session, endpoint, delivery, outcome, now)
+    if delivery is not None:
+        _write_log(session, attempt, outcome, now)
+        # A replay that came meanwhile has set the count back: it asked for an attempt of its own.
+        if delivery.state == "waiting" and delivery.attempts == attempt.number:
+            _judge_delivery(session, endpoint, delivery, outcome, now)
     session.flush()
     if endpoint.disabled_at is None and not outcome.delivered:
         _disable_if_hopeless(session, endpoint, outcome, now)
@@ -133,6 +142,16 @@ def release(session: Session, attempt: Attempt, *, now: datetime) -> None:
 
 def _locked(session: Session, attempt: Attempt) -> WebhookEndpoint | None:
     return session.get(WebhookEndpoint, attempt.endpoint_id, with_for_update=True, populate_existing=True)
+
+
+def _write_log(session: Session, attempt: Attempt, outcome: Outcome, now: datetime) -> None:
+    # Erased while it was under way: what was answered may repeat what must not be kept.
+    erased = session.scalars(sa.select(Event.body).where(Event.id == attempt.event_id)).one().encode() != attempt.body
+    delivery_log.write(
+        session, attempt.delivery_id, number=attempt.number, url=attempt.url, now=now, sent=outcome.sent,
+        status=outcome.status, error=outcome.sentence, milliseconds=outcome.milliseconds,
+        headers={} if erased else outcome.headers, body=b"" if erased else outcome.body, cut=outcome.cut,
+    )  # fmt: skip
 
 
 def _judge_endpoint(endpoint: WebhookEndpoint, outcome: Outcome, now: datetime) -> timedelta:
@@ -159,9 +178,23 @@ def _judge_delivery(
         delivery.state = "dead"
         audit.record(session, site_id=endpoint.site_id, actor="worker", action="delivery.dead",
                      subject=delivery.event_id, endpoint=endpoint.id, attempts=delivery.attempts)  # fmt: skip
+        # At a 410 the endpoint itself is told of as disabled.
+        if outcome.status != GONE:
+            _tell_of_dead(session, endpoint, delivery)
     else:
         wait = SCHEDULE_SECONDS[delivery.attempts] * random.uniform(1 - JITTER, 1 + JITTER)
         delivery.due_at = now + max(timedelta(seconds=wait), _asked_for(outcome))
+
+
+def _tell_of_dead(session: Session, endpoint: WebhookEndpoint, delivery: Delivery) -> None:
+    event = session.get_one(Event, delivery.event_id)
+    # News of news that nobody takes would never end.
+    if event.type not in outbox.OPERATIONAL:
+        data = {
+            "id": delivery.id, "version": 1, "endpoint_id": endpoint.id, "event_id": event.id, "event_type": event.type,
+            "attempts": delivery.attempts, "last_status": delivery.last_status, "last_error": delivery.last_error,
+        }  # fmt: skip
+        outbox.emit(session, site_id=endpoint.site_id, type="delivery.dead", data=data)
 
 
 def _asked_for(outcome: Outcome) -> timedelta:

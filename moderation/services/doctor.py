@@ -17,9 +17,11 @@ from moderation.models import (
     Post,
     ProviderEvent,
     Site,
+    SiteHook,
     TokenKey,
 )
-from moderation.services import ledger_check
+from moderation.policy import SITE_HOOK
+from moderation.services import ledger_check, policies, site_hooks
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ def examine(session: Session) -> Iterator[Finding]:
     yield Finding("payments", _payments(session))
     yield Finding("coral", _coral(session))
     yield Finding("policies", _policies(session))
+    yield Finding("hooks", _hooks(session))
     yield Finding("token keys", _token_keys(session))
     yield Finding("ledger", ledger_check.faults(session))
     yield Finding("settlement", _set_aside(session))
@@ -148,6 +151,18 @@ def _coral(session: Session) -> list[str]:
 def _policies(session: Session) -> list[str]:
     names = session.scalars(sa.select(Site.name).where(Site.policy_version == 0))
     return [f"The site {name} has no policy in force." for name in names]
+
+
+def _hooks(session: Session) -> list[str]:
+    faults = []
+    for site in session.scalars(sa.select(Site).where(Site.policy_version > 0).order_by(Site.name)):
+        rules = policies.in_force(session, site).rules
+        row = session.get(SiteHook, site.id)
+        if row is None and any(rule.rule == SITE_HOOK and rule.enabled for rule in rules):
+            faults.append(f"The site {site.name} asks a hook that is not set: replydesk hook set --site {site.name}")
+        if row is not None and site_hooks.as_hook(row).is_failing:
+            faults.append(f"The hook of the site {site.name} gives no answers: {row.last_error}")
+    return faults
 
 
 def _token_keys(session: Session) -> list[str]:

@@ -87,7 +87,7 @@ def _take_down(session: Session, theirs: sa.ColumnElement[bool], actor: str) -> 
     for comment in session.scalars(sa.select(Comment).where(theirs, Comment.deleted_at.is_(None))).all():
         comments.remove(session, comment, actor=actor)
     # What moderators and other readers wrote about the text may quote it, or name its author.
-    _change(session, sa.update(Decision).where(Decision.comment_id.in_(ids)).values(note="", reasons=[]))
+    _change(session, sa.update(Decision).where(Decision.comment_id.in_(ids)).values(note="", reasons=[], hook=None))
     _change(session, sa.update(Appeal).where(Appeal.comment_id.in_(ids)).values(text=""))
     _change(session, sa.update(Flag).where(Flag.comment_id.in_(ids)).values(note=""))
     blanks = dict.fromkeys(("reader_name", "text", "text_hash", "fingerprint"), "")

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from moderation.errors import NotFound
-from moderation.models import Delivery, Event, utc_now
+from moderation.models import Delivery, Event, WebhookEndpoint, utc_now
 from moderation.services import audit, endpoints
 
 
@@ -67,6 +68,10 @@ def fan_out(session: Session, event_id: str) -> int:
     if event is None:
         return 0
     asked = endpoints.asking_for(session, event.site_id, event.type)
+    if event.type == "delivery.dead":
+        # The endpoint that did not take the event is the last that should be told so.
+        silent = json.loads(event.body)["data"]["endpoint_id"]
+        asked = [endpoint for endpoint in asked if endpoint.id != silent]
     session.add_all(Delivery(event_id=event.id, endpoint_id=endpoint.id) for endpoint in asked)
     session.flush()
     return len(asked)
@@ -81,14 +86,47 @@ def waiting(session: Session, *, limit: int) -> Sequence[str]:
     return session.scalars(found.limit(limit)).all()
 
 
+def replay_to(session: Session, endpoint: WebhookEndpoint, event: Event, *, actor: str) -> int:
+    """Send one event again to one endpoint, with the same id and bytes, whatever types it asks for."""
+    endpoints.check_enabled(endpoint)
+    mine = sa.and_(Delivery.event_id == event.id, Delivery.endpoint_id == endpoint.id)
+    if not _begin_again(session, mine):
+        session.add(Delivery(event_id=event.id, endpoint_id=endpoint.id))
+        session.flush()
+    audit.record(session, site_id=event.site_id, actor=actor, action="event.replayed", subject=event.id,
+                 endpoint=endpoint.id)  # fmt: skip
+    return 1
+
+
+def replay_dead(
+    session: Session, endpoint: WebhookEndpoint, *, since: datetime | None, until: datetime | None, actor: str
+) -> int:
+    """Send the endpoint's dead deliveries of events in [``since``, ``until``) again; return how many."""
+    endpoints.check_enabled(endpoint)
+    within = [Event.id == Delivery.event_id]
+    within += [Event.created_at >= since] if since else []
+    within += [Event.created_at < until] if until else []
+    dead = sa.and_(Delivery.endpoint_id == endpoint.id, Delivery.state == "dead", sa.exists().where(*within))
+    count = _begin_again(session, dead)
+    audit.record(session, site_id=endpoint.site_id, actor=actor, action="endpoint.replayed", subject=endpoint.id,
+                 deliveries=count)  # fmt: skip
+    return count
+
+
+def _begin_again(session: Session, which: sa.ColumnElement[bool]) -> int:
+    again = sa.update(Delivery).where(which).values(state="waiting", attempts=0, due_at=utc_now(), delivered_at=None)
+    result = session.execute(again, execution_options={"synchronize_session": False})
+    session.expire_all()
+    return int(result.rowcount)  # type: ignore[attr-defined]  # a CursorResult, which the stub does not say
+
+
 def replay(session: Session, event: Event, *, actor: str) -> None:
     """Send the event again, with the same id and bytes, to every enabled endpoint that asks for its type."""
     asked = endpoints.asking_for(session, event.site_id, event.type)
     known = set(session.scalars(sa.select(Delivery.endpoint_id).where(Delivery.event_id == event.id)))
-    again = sa.update(Delivery).where(
-        Delivery.event_id == event.id, Delivery.endpoint_id.in_([endpoint.id for endpoint in asked])
+    _begin_again(
+        session, sa.and_(Delivery.event_id == event.id, Delivery.endpoint_id.in_([endpoint.id for endpoint in asked]))
     )
-    session.execute(again.values(state="waiting", attempts=0, due_at=utc_now(), delivered_at=None))
     session.add_all(Delivery(event_id=event.id, endpoint_id=row.id) for row in asked if row.id not in known)
     # A replay before the first fan-out takes its place.
     event.dispatched_at = event.dispatched_at or utc_now()

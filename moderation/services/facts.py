@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from moderation.ids import new_id
 from moderation.models import Comment, table_of, utc_now
-from moderation.policy import Facts, Policy, Status
+from moderation.policy import Facts, HookAnswer, Policy, Status
 
 REPEAT_WINDOW = timedelta(hours=24)
 # Short texts ("Thanks!") repeat by themselves; only longer ones are evidence of a copy.
@@ -69,7 +69,7 @@ def _compiled(words: Sequence[str], patterns: Sequence[str]) -> Any:
 
 def gather(
     session: Session, *, text: str, hashed: str, policy: Policy, post: Named, reader: Named | None,
-    signals: Mapping[str, Any], but_not: str | None = None,
+    signals: Mapping[str, Any], but_not: str | None = None, hook: HookAnswer | None = None,
 ) -> Facts:  # fmt: skip
     """Ask the database what the rules may need; ``but_not`` is the comment that is being edited."""
     by_reader, on_site = _repeats(session, text, hashed, post, reader, but_not)
@@ -83,6 +83,7 @@ def gather(
         same_text_by_reader=by_reader,
         same_text_on_site=on_site,
         honeypot_filled=bool(signals.get("honeypot_filled")),
+        hook=hook,
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from moderation.errors import Conflict, Invalid, StateForbids
 from moderation.models import Appeal, Comment, Decision, Flag, Site
 from moderation.policy import Status
-from moderation.services import audit, intake, outbox
+from moderation.services import audit, comments, intake, outbox
 
 
 def report(session: Session, site: Site, comment: Comment, data: Mapping[str, Any], *, actor: str) -> tuple[Flag, bool]:
@@ -23,12 +23,13 @@ def report(session: Session, site: Site, comment: Comment, data: Mapping[str, An
         return flag, False
     flag = Flag(site_id=site.id, comment_id=comment.id, reader_id=reader.id, reason=data["reason"], note=data["note"])
     session.add(flag)
-    comment.flag_count += 1
+    # Counted by the database: two readers may report at the same moment.
+    comment.flag_count = Comment.flag_count + 1
     session.flush()
     audit.record(session, site_id=site.id, actor=actor, action="comment.flagged", subject=comment.id)
     told = {
-        "id": flag.id, "version": comment.version, "comment_id": comment.id, "reason": flag.reason,
-        "count": comment.flag_count,
+        "id": flag.id, "version": comment.version, "sequence": comments.next_sequence(session, comment),
+        "comment_id": comment.id, "reason": flag.reason, "count": comment.flag_count,
     }  # fmt: skip
     outbox.emit(session, site_id=site.id, type="comment.flagged", data=told)
     return flag, True

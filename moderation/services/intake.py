@@ -17,7 +17,7 @@ from moderation.ids import new_id
 from moderation.models import Comment, Post, Reader, Site, insert_missing, table_of, utc_now
 from moderation.policy import Policy, Status, decide
 from moderation.services import audit, commenting, comments, facts
-from moderation.services.comments import Scored
+from moderation.services.comments import Asked, Scored
 from moderation.services.facts import Named
 
 _COMMENT, _POST, _READER = table_of(Comment), table_of(Post), table_of(Reader)
@@ -40,17 +40,12 @@ _KEPT_OF_READER = ("id", "name", "email", "url", "roles")
 
 
 def submit(
-    session: Session,
-    site: Site,
-    policy: Policy,
-    scored: Scored,
-    data: Mapping[str, Any],
-    *,
-    actor: str,
-    of_anybody: bool = False,
-) -> tuple[Comment, bool]:
+    session: Session, site: Site, policy: Policy, scored: Scored, data: Mapping[str, Any], *, actor: str,
+    asked: Asked | None = None, of_anybody: bool = False,
+) -> tuple[Comment, bool]:  # fmt: skip
     """Store a new comment with its verdict; return it and whether it is new (``external_id`` repeats).
 
+    ``asked`` is the answer of the site's own rule; without one a policy that asks for it publishes nothing.
     Raises ``SubscribersOnly`` for who may not comment on the site; ``of_anybody`` does not ask.
     """
     fingerprint = _fingerprint(data)
@@ -65,8 +60,9 @@ def submit(
     parent = _parent(session, site, post.id, data["parent_id"])
     hashed = facts.text_hash(data["text"])
     gathered = facts.gather(
-        session, text=data["text"], hashed=hashed, policy=policy, post=post, reader=reader, signals=data["signals"]
-    )
+        session, text=data["text"], hashed=hashed, policy=policy, post=post, reader=reader, signals=data["signals"],
+        hook=asked.answer if asked else None,
+    )  # fmt: skip
     verdict = decide(scored.scores, policy, gathered)
     id, now = new_id("cmt"), utc_now()
     comment = Comment(
@@ -77,7 +73,7 @@ def submit(
         reader_id=reader.id if reader else None,
         reader_name=data["reader"].get("name") or (reader.name if reader else ""),
         text=data["text"], text_hash=hashed, fingerprint=fingerprint, status=verdict.status,
-        signals=data["signals"], flag_count=0, decided_by="policy", version=1, priority=0,
+        signals=data["signals"], flag_count=0, decided_by="policy", version=1, priority=0, event_sequence=1,
         created_at=data["created_at"] or now, updated_at=now,
     )  # fmt: skip
     comments.apply(comment, verdict, scored, policy)
@@ -86,9 +82,10 @@ def submit(
     session.connection().execute(_INSERT, {name: getattr(comment, name) for name in _COLUMNS})
     if verdict.status is Status.PUBLISHED:
         comments.touch_thread(session, comment)
-    comments.log(session, comment, kind="submitted", old_status=None, actor="policy", verdict=verdict)
+    comments.log(session, comment, kind="submitted", old_status=None, actor="policy", verdict=verdict,
+                 hook=asked.as_dict() if asked else None)  # fmt: skip
     audit.record(session, site_id=site.id, actor=actor, action="comment.submitted", subject=id, status=comment.status)
-    comments.announce(session, comment)
+    comments.announce(session, comment, sequence=comment.event_sequence)
     return comment, True
 
 

@@ -13,7 +13,7 @@ from moderation.services import audit
 
 # Each may do what those before it may.
 ROLES = ("viewer", "moderator", "senior", "admin")
-_EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,189}")
+EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,189}")
 MOST_NAME_CHARACTERS = 100
 
 
@@ -21,7 +21,7 @@ def create(
     session: Session, site: Site, *, email: str, name: str, role: str, password_hash: str, actor: str
 ) -> Moderator:
     """Make a moderator with a role on one site; an address that is known already is a ``Conflict``."""
-    if not _EMAIL.fullmatch(email):
+    if not EMAIL.fullmatch(email):
         raise Invalid.field("email", f"“{email}” is not an e-mail address.")
     _check_role(role)
     if session.scalar(_with_email(email)) is not None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from moderation.ids import new_id
 from moderation.models import Event, table_of, utc_now
-from moderation.services import batch
+from moderation.services import batch, delivery_log
 
 EVENT_TYPES = (
     "comment.published",
@@ -28,8 +28,12 @@ EVENT_TYPES = (
     "meter.used_up",
     "model.promoted",
     "model.rolled_back",
+    "endpoint.disabled",
+    "delivery.dead",
     "endpoint.test",
 )
+# About telling itself; of these none is told of.
+OPERATIONAL = ("endpoint.disabled", "delivery.dead", "endpoint.test")
 # Standard Webhooks asks for bodies under 20 kB; what is larger is fetched from the API.
 MOST_BODY_BYTES = 19_000
 
@@ -68,6 +72,8 @@ def forget_reader(session: Session, site_id: str, reader_id: str, alias: str) ->
             continue
         blanks: dict[str, Any] = {"reasons": []} if "reasons" in body["data"] else {}
         event.body = _serialise(body | {"data": body["data"] | {"reader_id": alias} | blanks})
+        delivery_log.forget_event(session, event.id)
+    delivery_log.forget_words(session, site_id, reader_id)
     session.flush()
 
 

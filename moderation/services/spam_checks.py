@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from moderation.akismet import Submission
 from moderation.ids import new_id
 from moderation.models import Comment, table_of
-from moderation.policy import Facts, Policy, Status, decide
-from moderation.services import comments, facts, feedback, intake
+from moderation.policy import Facts, Policy, Status, decide, without_hook
+from moderation.services import comments, facts, feedback
 from moderation.services.comments import Scored
 
 SOURCE = "akismet"
@@ -58,15 +58,13 @@ def known(session: Session, site: Any, submission: Submission, secret: str) -> C
 def judge(submission: Submission, policy: Policy, scored: Scored) -> Answer:
     """Say what would be decided by the text alone, and keep nothing: for tests."""
     gathered = Facts(**facts.of_text(submission.text, policy), honeypot_filled=submission.honeypot_filled)
-    verdict = decide(scored.scores, policy, gathered)
+    verdict = decide(scored.scores, without_hook(policy), gathered)
     return _answer(verdict.status, [reason.as_dict() for reason in verdict.reasons])
 
 
-def check(
-    session: Session, site: Any, policy: Policy, scored: Scored, submission: Submission, *, secret: str, actor: str
-) -> Answer:
-    """Store the comment with its verdict, as any reply."""
-    data = {
+def as_reply(submission: Submission, secret: str) -> dict[str, Any]:
+    """The submission in the words of our own API."""
+    return {
         "external_id": _name(submission, secret),
         "post": _post(submission),
         "parent_id": None,
@@ -75,9 +73,6 @@ def check(
         "created_at": submission.created_at,
         "signals": {"honeypot_filled": submission.honeypot_filled, "type": submission["comment_type"][:50]},
     }
-    # The client has its own idea of who may comment; here it only asks what this comment is.
-    comment, _ = intake.submit(session, site, policy, scored, data, actor=actor, of_anybody=True)
-    return answer_for(comment)
 
 
 def answer_for(comment: Comment) -> Answer:

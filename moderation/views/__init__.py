@@ -12,6 +12,7 @@ from moderation.views import (
     doors,
     events,
     health,
+    hook,
     metering,
     plans,
     policy,
@@ -44,6 +45,7 @@ API: Sequence[Blueprint] = (
     plans.bp,
     metering.bp,
     policy.bp,
+    hook.bp,
     webhooks.bp,
     events.bp,
 )

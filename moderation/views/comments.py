@@ -1,5 +1,6 @@
 """/v1/comments: a reply in, a decision out."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from flask import g
@@ -26,7 +27,8 @@ from moderation.schemas.comments import (
     StatementOut,
 )
 from moderation.services import comments, flags, history, intake, policies
-from moderation.services.comments import Scored
+from moderation.services.comments import Asked, Scored
+from moderation.views import asking
 from moderation.views.blueprint import api_blueprint
 from moderation.views.paging import IF_MATCH, check_if_match, decode_id, encode_cursor, entity_tag
 from moderation.views.transaction import before_writing, changes
@@ -45,44 +47,56 @@ def find(id: str, *, if_match: bool = False) -> Comment:
     return comment
 
 
+Prepared = tuple[Scored, Asked | None]
+
+
+def _prepare(data: dict[str, Any]) -> Prepared:
+    [scored] = scoring.current().score([data["text"]])
+    return scored, asking.about(scored, data)
+
+
 @bp.post("")
 @bp.arguments(CommentIn)
-@before_writing(lambda data: scoring.current().score([data["text"]]))
+@before_writing(_prepare)
 @changes
 @bp.response(201, CommentOut)
 @bp.alt_response(200, schema=CommentOut, description="The same external_id came before; this is the stored comment.")
-def submit(data: dict[str, Any], prepared: list[Scored]) -> Any:
+def submit(data: dict[str, Any], prepared: Prepared) -> Any:
     """Submit a reply
 
-    It is scored, decided and stored in one transaction.
+    It is scored, and the site's own rule asked; then it is decided and stored in one transaction.
     """
-    session = db.session()
+    session, (scored, asked) = db.session(), prepared
     policy = policies.in_force(session, g.site)
-    comment, new = intake.submit(session, g.site, policy, prepared[0], data, actor=g.actor)
+    comment, new = intake.submit(session, g.site, policy, scored, data, actor=g.actor, asked=asked)
+    asking.note()
     return tagged(comment, 201 if new else 200)
 
 
-def _score_batch(data: dict[str, Any]) -> tuple[list[Any], list[Scored]]:
-    """What was sent, each item loaded or refused by itself, and the scores of what was loaded."""
+def _prepare_batch(data: dict[str, Any]) -> tuple[list[Any], Iterator[Prepared]]:
+    """What was sent, each item loaded or refused by itself, and what is known of each that was loaded."""
     schema = CommentIn()
     loaded = [_load(schema, item) for item in data["items"]]
-    texts = [item["text"] for item in loaded if isinstance(item, dict)]
-    return loaded, scoring.current().score(texts) if texts else []
+    good = [item for item in loaded if isinstance(item, dict)]
+    scored = scoring.current().score([item["text"] for item in good]) if good else []
+    return loaded, zip(scored, asking.about_each(scored, good), strict=True)
 
 
 @bp.post("/batch")
 @bp.arguments(BatchIn)
-@before_writing(_score_batch)
+@before_writing(_prepare_batch)
 @changes
 @bp.response(200, BatchOut)
-def submit_batch(data: dict[str, Any], prepared: tuple[list[Any], list[Scored]]) -> Any:  # noqa: ARG001 -- read before
+def submit_batch(data: dict[str, Any], prepared: tuple[list[Any], Iterator[Prepared]]) -> Any:  # noqa: ARG001 -- read before
     """Submit up to 1,000 replies
 
     Each item is answered by itself, in order; one bad one fails alone.
     """
-    loaded, scored = prepared
-    policy, scores = policies.in_force(db.session(), g.site), iter(scored)
-    return {"items": [_submit_one(policy, item, scores) for item in loaded]}
+    loaded, known = prepared
+    policy = policies.in_force(db.session(), g.site)
+    items = [_submit_one(policy, item, known) for item in loaded]
+    asking.note()
+    return {"items": items}
 
 
 def _load(schema: CommentIn, item: Any) -> dict[str, Any] | ReplydeskError:
@@ -93,13 +107,14 @@ def _load(schema: CommentIn, item: Any) -> dict[str, Any] | ReplydeskError:
     return data
 
 
-def _submit_one(policy: Any, item: dict[str, Any] | ReplydeskError, scored: Any) -> dict[str, Any]:
+def _submit_one(policy: Any, item: dict[str, Any] | ReplydeskError, prepared: Iterator[Prepared]) -> dict[str, Any]:
     session = db.session()
     try:
         if isinstance(item, ReplydeskError):
             raise item
+        scored, asked = next(prepared)
         with session.begin_nested():
-            comment, new = intake.submit(session, g.site, policy, next(scored), item, actor=g.actor)
+            comment, new = intake.submit(session, g.site, policy, scored, item, actor=g.actor, asked=asked)
     except ReplydeskError as error:
         status = STATUS[type(error)]
         problem = {"status": status, "code": error.code, "title": error.title, "detail": error.detail}
@@ -125,20 +140,27 @@ def show(id: str) -> Any:
     return tagged(comments.get(db.session(), g.site.id, id), 200)
 
 
+def _prepare_edit(data: dict[str, Any], id: str) -> Prepared:
+    [scored] = scoring.current().score([data["text"]])
+    return scored, asking.about_edit(scored, id, data["text"])
+
+
 @bp.put("/<id>")
 @bp.doc(parameters=[IF_MATCH])
 @bp.arguments(EditIn)
-@before_writing(lambda data: scoring.current().score([data["text"]]))
+@before_writing(_prepare_edit)
 @changes
 @bp.response(200, CommentOut)
-def edit(data: dict[str, Any], id: str, prepared: list[Scored]) -> Any:
+def edit(data: dict[str, Any], id: str, prepared: Prepared) -> Any:
     """Edit: the reader's new text is scored and decided again
 
     The old text is kept in the history. ``If-Match`` is honoured where it is sent.
     """
     session, comment = db.session(), find(id)
-    policy = policies.in_force(session, g.site)
-    return tagged(comments.edit(session, g.site, policy, prepared[0], comment, data["text"], actor=g.actor), 200)
+    policy, (scored, asked) = policies.in_force(session, g.site), prepared
+    comments.edit(session, g.site, policy, scored, comment, data["text"], actor=g.actor, asked=asked)
+    asking.note()
+    return tagged(comment, 200)
 
 
 @bp.delete("/<id>")

@@ -45,16 +45,17 @@ def changes(view: Callable[..., Response]) -> Callable[..., Response]:
 def before_writing(work: Work) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
     """Do ``work`` before the transaction that writes, and pass what it gives to the view as ``prepared``.
 
-    It is called with what the view is called with by position: the body, where there is one.
+    It is called with what the view is called with: the body, where there is one, and what the address names.
 
-    Put this above ``@changes``. Scoring takes milliseconds, in which nobody should wait for a lock.
+    Put this above ``@changes``. Scoring takes milliseconds and the
+    site's own rule up to a second, in which nobody should wait for a lock.
     """
 
     def decorate(view: Callable[..., Response]) -> Callable[..., Response]:
         @wraps(view)
         def wrapper(*args: Any, **kwargs: Any) -> Response:
             with reading():
-                prepared = work(*args)
+                prepared = work(*args, **kwargs)
                 db.session.rollback()
             return view(*args, prepared=prepared, **kwargs)
 

@@ -128,7 +128,9 @@ def test_a_readers_markup_is_shown_as_it_was_written(client, desk):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [None, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("address", [PENDING, "/review/demo/queues/decided", "/review/demo/policy"])
+@pytest.mark.parametrize(
+    "address", [PENDING, "/review/demo/queues/decided", "/review/demo/policy", "/review/demo/webhooks"]
+)
 def test_the_pages_can_be_read_by_everybody(desk, scheme, viewport, address):
     page = desk(color_scheme=scheme, **({"viewport": viewport} if viewport else {}))
 

@@ -55,6 +55,17 @@ def test_with_time_enough_nothing_is_late(bundled):
     assert not late.any()
 
 
+def test_where_one_label_is_asked_about_the_others_do_not_wake_the_encoder(bundled, linear):
+    both = [ABUSE, ABUSE, "Buy cheap pills now at http://pills.example, click here!"]
+
+    scores, late = bundled.predict_within(both, 60.0, {1: "spam", 2: "spam"})
+
+    assert np.array_equal(scores[0], bundled.predict_proba([ABUSE])[0])
+    assert np.array_equal(scores[1], linear.predict_proba([ABUSE])[0])
+    assert np.array_equal(scores[2], bundled.predict_proba(both[2:])[0])
+    assert not late.any()
+
+
 def test_without_onnxruntime_the_linear_tier_answers_alone(monkeypatch, linear):
     monkeypatch.setattr("classifiers.encoder.is_available", lambda: False)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from tests.receiver import receiving
+from tests.receiver import ENDPOINTS, receiving
 
 # After everything that the fixtures make before the clock is stopped.
 START = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
@@ -29,3 +29,9 @@ def receiver(app, monkeypatch):
 def secret(client, receiver):
     """The secret of an endpoint at the receiver that asked for everything."""
     return client.post("/v1/webhook-endpoints", json={"url": receiver.url}).json["secret"]
+
+
+@pytest.fixture
+def endpoint(client, secret):
+    """The id of that endpoint."""
+    return client.get(ENDPOINTS).json["items"][0]["id"]

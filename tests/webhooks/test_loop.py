@@ -52,7 +52,7 @@ def test_a_dead_delivery_lives_again_after_a_replay(app, client, receiver, secre
     dead = the_delivery(client)["state"]
     receiver.answer = status(200)
 
-    client.post(f"/v1/events/{client.get('/v1/events').json['items'][0]['id']}/replay")
+    client.post(f"/v1/events/{client.get('/v1/events').json['items'][-1]['id']}/replay")
     worker.drain(app)
 
     assert (dead, the_delivery(client)["state"]) == ("dead", "delivered")

@@ -12,11 +12,12 @@ from moderation import auth, http_errors, scoring
 from moderation.akismet import KEY, Submission, clean, read_form
 from moderation.db import db, mark_reading
 from moderation.errors import NotReady, Unauthenticated
+from moderation.models import Comment
 from moderation.policy import Status
-from moderation.services import policies, spam_checks
-from moderation.services.comments import Scored
+from moderation.services import intake, policies, spam_checks
+from moderation.services.comments import Asked, Scored
 from moderation.services.spam_checks import Answer
-from moderation.views import limits
+from moderation.views import asking, limits
 from moderation.views.transaction import before_writing, changes
 
 RECHECK_AFTER_SECONDS = 900
@@ -68,19 +69,33 @@ def verify() -> Response:
     return _say("valid")
 
 
-def _score() -> Scored | None:
-    """The scores of what was sent; None where nothing is asked of the model."""
+Prepared = tuple[Scored, Asked | None]
+
+
+def _prepare() -> Prepared | None:
+    """Scores, and what the site's own rule says; None where neither is asked: the answer stands already."""
     submission: Submission = g.submission
     needless = submission.is_guaranteed_spam or submission.is_by_administrator or not submission.text
-    if needless:
+    if needless or _known() is not None:
         return None
-    return spam_checks.merged(*scoring.current().score([submission.text, submission.with_author]))
+    # The author adds evidence of spam alone, so nothing else need be known of the text with the author.
+    scored = spam_checks.merged(*scoring.current().score([submission.text, submission.with_author], {1: "spam"}))
+    if submission.is_trial or scored.scores is None:
+        return scored, None
+    return scored, asking.about(scored, spam_checks.as_reply(submission, str(current_app.secret_key)))
+
+
+def _known() -> Comment | None:
+    submission: Submission = g.submission
+    if submission.is_trial:
+        return None
+    return spam_checks.known(db.session(), g.site, submission, str(current_app.secret_key))
 
 
 @bp.post("/comment-check")
-@before_writing(_score)
+@before_writing(_prepare)
 @changes
-def check(prepared: Scored | None) -> Response:
+def check(prepared: Prepared | None) -> Response:
     """Akismet's comment-check: the reply is scored, decided and stored, and the answer is true for spam"""
     return _in_akismets_words(_answer(g.submission, prepared))
 
@@ -99,22 +114,26 @@ def submit_ham() -> Response:
     return _report(is_spam=False)
 
 
-def _answer(submission: Submission, scored: Scored | None) -> Answer:
-    session, secret = db.session(), str(current_app.secret_key)
+def _answer(submission: Submission, prepared: Prepared | None) -> Answer:
     if submission.is_guaranteed_spam:
         return Answer(Status.REJECTED, is_blatant=True)
-    if scored is None:
+    if submission.is_by_administrator or not submission.text:
         return Answer(Status.PUBLISHED)
-    found = None if submission.is_trial else spam_checks.known(session, g.site, submission, secret)
+    found = _known()
     if found is not None:
         return spam_checks.answer_for(found)
-    if scored.scores is None:
+    if prepared is None or prepared[0].scores is None:
         # Never a wrong "false": the client keeps the comment and asks again.
         raise NotReady("No model can score just now.")
+    session, (scored, asked) = db.session(), prepared
     policy = policies.in_force(session, g.site)
     if submission.is_trial:
         return spam_checks.judge(submission, policy, scored)
-    return spam_checks.check(session, g.site, policy, scored, submission, secret=secret, actor=g.actor)
+    data = spam_checks.as_reply(submission, str(current_app.secret_key))
+    # The client has its own idea of who may comment; here it only asks what this comment is.
+    comment, _ = intake.submit(session, g.site, policy, scored, data, actor=g.actor, asked=asked, of_anybody=True)
+    asking.note()
+    return spam_checks.answer_for(comment)
 
 
 def _report(*, is_spam: bool) -> Response:

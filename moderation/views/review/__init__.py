@@ -3,10 +3,10 @@
 from flask import Flask
 
 from moderation.views import limits
-from moderation.views.review import decide, errors, login, policy, queue, readers, rendering, session
+from moderation.views.review import decide, errors, login, policy, queue, readers, rendering, session, webhooks
 from moderation.views.review.blueprint import bp, csrf
 
-__all__ = ["decide", "errors", "install", "login", "policy", "queue", "readers"]
+__all__ = ["decide", "errors", "install", "login", "policy", "queue", "readers", "webhooks"]
 
 
 def install(app: Flask) -> None:

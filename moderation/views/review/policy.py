@@ -9,6 +9,7 @@ from marshmallow import ValidationError
 from moderation.db import db
 from moderation.errors import Invalid, StaleVersion
 from moderation.http_errors import flatten
+from moderation.models import SiteHook
 from moderation.policy import RULES, Action
 from moderation.schemas.policy import PolicyIn
 from moderation.services import moderators, policies
@@ -29,10 +30,12 @@ RULE_NAMES = {
     "repeated_text": "The same text on the site, within a day",
     "too_many_links": "More links than",
     "new_reader": "A new reader",
+    "site_hook": "The site's own rule; its answer decides, this where none comes",
 }
 PARAMETER_NAMES = {
     "max_characters": "characters", "max_links": "links", "times": "times",
     "published_needed": "published replies needed",
+    "timeout_ms": "milliseconds at the most", "dry_run": "Dry run: its answer is kept and decides nothing",
     "roles": "Roles, one a line", "words": "Words, one a line", "patterns": "Patterns (RE2), one a line",
 }  # fmt: skip
 
@@ -47,6 +50,7 @@ def _page(shown: dict[str, Any], wrong: dict[str, str], note: str) -> str:
         "review/policy.html", policy=shown, wrong=wrong, note=note, queue="policy", oldest=None,
         counts=queues.counts(db.session(), g.site.id), may_save=moderators.at_least(g.role, "admin"),
         rule_names=RULE_NAMES, parameter_names=PARAMETER_NAMES, actions=[action.value for action in Action],
+        hook=db.session().get(SiteHook, g.site.id),
     )  # fmt: skip
 
 
@@ -106,4 +110,6 @@ def _number(text: str, kind: type[float] | type[int]) -> Any:
 def _parameter(text: str | None, rule: str, name: str) -> Any:
     if isinstance(RULES[rule][1][name], list):
         return [line.strip() for line in (text or "").splitlines() if line.strip()]
+    if isinstance(RULES[rule][1][name], bool):
+        return text is not None
     return _number(text or "", int)
