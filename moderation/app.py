@@ -11,7 +11,7 @@ from moderation import __version__, auth, config, db, http_errors, rate_limits, 
 from moderation.openapi import ProblemApi
 from moderation.strict_json import StrictJson
 from moderation.views import API, PAGES, docs
-from moderation.views.blueprint import PostId
+from moderation.views.blueprint import LonePostId, PostId
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
@@ -32,7 +32,7 @@ def create_app(overrides: dict[str, Any] | None = None) -> Flask:
     if settings["TRUSTED_PROXIES"]:
         hops = settings["TRUSTED_PROXIES"]
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
-    app.url_map.converters["post_id"] = PostId
+    app.url_map.converters.update(post_id=PostId, lone_post_id=LonePostId)
     # An id may hold two slashes in a row; they are not one.
     app.url_map.merge_slashes = False
     app.before_request(_name_request)

@@ -77,7 +77,6 @@ CHORES: Mapping[str, Chore] = {
     ),
     "coral answers": lambda session, now, _: coral_phase.purge(session, now=now),
     "token keys": lambda session, now, _: token_keys.purge(session, now=now),
-    "notices": lambda session, now, _: notices.tell_due(session, READERS_A_TURN, now=now),
 }
 
 
@@ -118,6 +117,10 @@ def do_chores(app: Flask) -> None:
         _fetch_due(app)
     with _one_item("chore: expiries"):
         while _expire(app):
+            pass
+    # After what time has ended, so that nobody is told of an end that has come.
+    with _one_item("chore: notices"):
+        while _do(app, lambda session, now, _: notices.tell_due(session, READERS_A_TURN, now=now)):
             pass
 
 

@@ -44,7 +44,7 @@ def plainly(session, site_id, reader_id, post_id):
     allowance, post = session.scalar(sa.select(Allowance).where(mine)), session.get(Post, (site_id, post_id))
     because, until = plain_ground(session, allowance, post, post_id, now)
     left = ledger.left_at(session, allowance, now) if allowance else 0
-    return {"allowed": because != "none", "because": because, "until": until, "unlock_left": left}
+    return {"allowed": because != "none", "because": because, "until": until, "unlock_left": left, "meter_left": None}
 
 
 def plain_ground(session, allowance, post, post_id, now):
@@ -110,5 +110,5 @@ def test_one_statement_answers_as_a_query_for_each_thing_would(client, app, step
             step(client, app, reader, what, figure)
             with app.app_context():
                 for post_id in POSTS:
-                    answered = access.find(db.session(), site_id, reader, post_id)
+                    answered = access.find(db.session(), db.session.get(Site, site_id), reader, post_id)
                     assert answered == plainly(db.session(), site_id, reader, post_id)

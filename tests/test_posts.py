@@ -99,6 +99,12 @@ ADDRESSES = [
 ]
 
 
+def test_the_thread_takes_no_other_method_for_a_post_of_that_name(client):
+    answer = client.put("/v1/posts/2041/comments", json={"title": "No post is called so"})
+
+    assert (answer.status_code, set(answer.headers["Allow"].split(", "))) == (405, {"GET", "HEAD", "OPTIONS"})
+
+
 @pytest.mark.parametrize("id", ADDRESSES)
 def test_a_post_may_be_named_by_an_address_with_all_its_slashes(client, id):
     address = f"/v1/posts/{quote(id, safe='')}"

@@ -97,6 +97,16 @@ class TestThePage:
         assert "Unlock left: 0" in said
         assert re.search(r"Ran out −2 0 .* A gift \+2 2", said)
 
+    def test_units_of_an_order_that_was_paid_back_did_not_run_out(self, jo, client):
+        give(client, 3, kind="bundle", reference="order-1")
+        refund = {"kind": "bundle", "reference": "order-1", "refund_reference": "refund-1", "unlocks": 2}
+        client.post(url("/grants/refunds"), json=refund)
+
+        said = words(jo.get(PAGE).text)
+
+        assert "Taken back, as it was paid back refund-1 −2 1" in said
+        assert "Ran out" not in said
+
     def test_who_has_nothing_has_an_empty_account(self, jo, client):
         client.post("/v1/posts/1/comments")
         give(client, 1)

@@ -53,6 +53,7 @@ def upgrade() -> None:
     with op.batch_alter_table('provider_event', schema=None) as batch_op:
         batch_op.add_column(sa.Column('payment', sa.String(length=255), nullable=True))
         batch_op.create_index('ix_provider_event_site_id_payment', ['site_id', 'payment'], unique=False)
+        batch_op.create_index('ix_provider_event_state_reason', ['state', 'reason'], unique=False)
 
     # Three days before the end, as a site that says nothing has it.
     sqlite = op.get_bind().dialect.name == 'sqlite'
@@ -62,6 +63,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     with op.batch_alter_table('provider_event', schema=None) as batch_op:
+        batch_op.drop_index('ix_provider_event_state_reason')
         batch_op.drop_index('ix_provider_event_site_id_payment')
         batch_op.drop_column('payment')
 

@@ -35,6 +35,7 @@ class ProviderEvent(Base):
     __table_args__ = (
         sa.UniqueConstraint("site_id", "provider", "event_id"),
         sa.Index("ix_provider_event_site_id_state_id", "site_id", "state", "id"),
+        sa.Index("ix_provider_event_state_reason", "state", "reason"),
         sa.Index("ix_provider_event_site_id_subscription", "site_id", "subscription"),
         sa.Index("ix_provider_event_site_id_customer", "site_id", "customer"),
         sa.Index("ix_provider_event_site_id_payment", "site_id", "payment"),

@@ -25,6 +25,12 @@ class PostId(BaseConverter):
     part_isolating = False
 
 
+class LonePostId(PostId):
+    """As above where nothing follows: ``/comments`` at the end is another call's, whatever the method."""
+
+    regex = ".+?(?<!/comments)"
+
+
 class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no type hints
     ARGUMENTS_PARSER = BodyParser()
 

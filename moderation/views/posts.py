@@ -13,14 +13,14 @@ from moderation.views.transaction import changes
 bp = api_blueprint("posts", prefix="/v1/posts", scope="comments", about="The site's articles.")
 
 
-@bp.get("/<post_id:post_id>")
+@bp.get("/<lone_post_id:post_id>")
 @bp.response(200, PostOut)
 def show(post_id: str) -> Any:
     """Read a post"""
     return posts.get(db.session(), g.site.id, post_id)
 
 
-@bp.put("/<post_id:post_id>")
+@bp.put("/<lone_post_id:post_id>")
 @bp.arguments(PostSettingsIn)
 @changes
 @bp.response(200, PostOut)

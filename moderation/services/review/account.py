@@ -1,13 +1,22 @@
 """What a moderator sees of a reader's account: the books as they are right now, and who did what."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from moderation.models import Grant, LedgerEntry, Moderator, Post, SubscriptionTransition, utc_now
+from moderation.models import (
+    Allowance,
+    Grant,
+    GrantRefund,
+    LedgerEntry,
+    Moderator,
+    Post,
+    SubscriptionTransition,
+    utc_now,
+)
 from moderation.services import accounts, grants, ledger, subscriptions, unlocks
 
 LEDGER_ROWS = 25
@@ -26,6 +35,8 @@ class Books:
     older: int | None
     newer: bool
     kinds: Mapping[str, str]
+    # Sequences of the entries with which an order that was paid back took its units along.
+    taken_back: Collection[int]
     grants: Sequence[Mapping[str, Any]]
     unlocks: Sequence[Mapping[str, Any]]
     more_unlocks: bool
@@ -35,7 +46,7 @@ class Books:
     actors: Mapping[str, str]
 
 
-EMPTY = Books(0, [], None, False, {}, [], [], False, {}, None, [], {})
+EMPTY = Books(0, [], None, False, {}, set(), [], [], False, {}, None, [], {})
 
 
 def books(session: Session, site_id: str, reader_id: str, *, below: int | None = None) -> Books:
@@ -53,7 +64,8 @@ def books(session: Session, site_id: str, reader_id: str, *, below: int | None =
     posts = [item["post_id"] for item in opened] + [entry.post_id for entry in shown if entry.post_id]
     return Books(
         left=ledger.left_at(session, allowance, now), entries=shown, older=after + 1 if after else None,
-        newer=top < last, kinds=_kinds(session, shown), grants=grants.still_open(session, site_id, reader_id),
+        newer=top < last, kinds=_kinds(session, shown), taken_back=_taken_back(session, allowance, shown),
+        grants=grants.still_open(session, site_id, reader_id),
         unlocks=opened, more_unlocks=more is not None, titles=_titles(session, site_id, posts),
         subscription=_subscription(session, site_id, reader_id) if turns else None, history=turns,
         actors=_actors(session, {turn.actor for turn in turns}),
@@ -69,6 +81,12 @@ def _kinds(session: Session, entries: Sequence[LedgerEntry]) -> Mapping[str, str
     wanted = {entry.grant_id for entry in entries if entry.grant_id}
     found: Any = session.execute(sa.select(Grant.id, Grant.kind).where(Grant.id.in_(wanted)))
     return dict(found.all())
+
+
+def _taken_back(session: Session, allowance: Allowance, entries: Sequence[LedgerEntry]) -> Collection[int]:
+    told = sa.select(GrantRefund.refund_reference).where(GrantRefund.allowance_id == allowance.id)
+    refunds = set(session.scalars(told))
+    return {entry.sequence for entry in entries if entry.kind == "expiry" and entry.reference in refunds}
 
 
 def _titles(session: Session, site_id: str, posts: Iterable[str]) -> Mapping[str, str]:
