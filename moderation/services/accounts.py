@@ -46,11 +46,15 @@ def held(session: Session, site: Site, reader_id: str, *, now: datetime) -> Iter
 
 
 def _take_or_make(session: Session, site_id: str, reader_id: str, now: datetime) -> Allowance:
+    made = False
     for _ in range(_TRIES):
         allowance = _take(session, site_id, reader_id)
         if allowance is not None:
+            if made:
+                # Only now, as an erasure takes them: the reader before the account is a deadlock.
+                insert_missing(session, Reader, {"site_id": site_id, "id": reader_id})
             return allowance
-        insert_missing(session, Reader, {"site_id": site_id, "id": reader_id})
+        made = True
         values = {"id": new_id("alw"), "site_id": site_id, "reader_id": reader_id, "created_at": now}
         insert_missing(session, Allowance, values)
     raise Conflict("This reader is being erased; ask again.")
