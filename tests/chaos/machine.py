@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from moderation.db import db
 from moderation.models import Allowance
 from tests.chaos.machine_asked import Asked
+from tests.chaos.machine_later import Later
 from tests.chaos.machine_meter import ANYBODY, DRY, POSTS, Metered
 from tests.chaos.machine_orders import Orders
 from tests.chaos.plain_books import Books
@@ -32,7 +33,7 @@ def stamp(moment):
     return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class Readers(Asked, Orders, Metered, RuleBasedStateMachine):
+class Readers(Asked, Later, Orders, Metered, RuleBasedStateMachine):
     """Each run has readers, orders and one changing plan of its own; the clock begins at a month's end."""
 
     def __init__(self, client, app):
