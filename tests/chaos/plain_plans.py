@@ -1,6 +1,6 @@
 """What is sold in the plain model: each kind of period, with and without unlocks, trial, grace and rollover."""
 
-from tests.chaos.plain_model import Plan
+from tests.chaos.plain_things import Plan
 
 PLANS = {
     plan.name: plan

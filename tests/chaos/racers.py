@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from moderation import db
 from moderation.errors import NoUnlocksLeft
 from moderation.models import Site, utc_now
-from moderation.services import accounts, subscriptions, unlocks
+from moderation.services import expiry, subscriptions, unlocks
 from tests.chaos import mutants
 from tests.engagement import READER
 
@@ -91,7 +91,7 @@ def cross(engine, number, job):
                 _transaction(engine, lambda *held: subscriptions.renew(*held, READER, reference="inv-2", actor="racer"))
                 paid = True
             if number < 2:
-                _transaction(engine, lambda session, _: accounts.expire_due(session, now=utc_now(), limit=50))
+                _transaction(engine, lambda session, _: expiry.expire_due(session, now=utc_now(), limit=50))
             done = _unlock(engine, f"post-{number}-{len(opened)}", reached)
             if done is not None:
                 opened.append([done["post_id"], done["unlocked_at"].isoformat()])

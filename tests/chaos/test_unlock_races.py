@@ -151,6 +151,17 @@ def test_an_erasure_among_unlocks_leaves_sound_books(installation, at_once):
     assert books_are_sound(installation)
 
 
+def test_many_orders_among_many_erasures_are_all_answered(installation, at_once):
+    grants = [("POST", url("/grants"), {"json": {"unlocks": 1, "kind": "gift"}})] * 40
+    requests = [step for grant in grants for step in (grant, ("DELETE", url(), {}))]
+
+    answers = at_once(requests)
+
+    assert {answer.status_code for answer in answers} <= {201, 204, 409}
+    assert [answer.status_code for answer in answers].count(201) > len(grants) // 2
+    assert books_are_sound(installation)
+
+
 def test_one_subscription_begins_and_one_cancellation_counts(installation, at_once):
     sell(installation.client, unlocks=5)
     begun = at_once([("PUT", url("/subscription"), {"json": {"plan": "monthly"}})] * THREADS)
