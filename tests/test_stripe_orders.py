@@ -9,20 +9,8 @@ from moderation.db import db
 from moderation.models import ProviderEvent, State
 from moderation.services import ledger_check
 from moderation.services.lifecycle import Happening
-from tests.engagement import (
-    START,
-    access,
-    at,
-    history,
-    ledger,
-    left,
-    overview,
-    rows,
-    sell,
-    subscribe,
-    subscription,
-    travel,
-)
+from tests import engagement
+from tests.engagement import START, access, at, history, ledger, left, overview, sell, subscribe, subscription, travel
 from tests.stripe_events import DAY, MONTH, NOW, bundle, checkout, event, send, set_up, told
 
 ANA, YEAR = "u-77", NOW + 365 * DAY
@@ -105,10 +93,9 @@ def test_all_120_orders_of_five_events_each_told_twice_end_in_one_state(shop, ap
     with app.app_context():
         assert ledger_check.faults(db.session()) == []
     with travel(START.replace(month=2, day=2)):
-        stored = rows(app)
-        again = [send(shop, *(renamed(sent, number) for sent in events)) for number in range(120)]
-
-        assert ({outcome for became in again for outcome in became}, rows(app)) == ({"duplicate"}, stored)
+        stored = engagement.rows(app)
+        again = {outcome for n in range(120) for outcome in send(shop, *(renamed(sent, n) for sent in events))}
+        assert (again, engagement.rows(app)) == ({"duplicate"}, stored)
 
 
 class TestStates:
