@@ -23,8 +23,8 @@ SCOPES = ["comments", "score", "readers", "review", "admin"]
 
 def _database() -> dict[str, str]:
     """SQLite in the data folder, or what ``make test-postgresql`` names (a database that is made empty)."""
-    url = os.environ.get("TEST_DATABASE_URL")
-    return {"DATABASE_URL": url} if url else {}
+    url, worker = os.environ.get("TEST_DATABASE_URL"), os.environ.get("PYTEST_XDIST_WORKER", "main")
+    return {"DATABASE_URL": url.replace("http_main", f"http_{worker}")} if url else {}
 
 
 @pytest.fixture(scope="session")

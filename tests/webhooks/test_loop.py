@@ -4,6 +4,7 @@ import threading
 import time
 from datetime import timedelta
 
+import pytest
 import sqlalchemy as sa
 
 from moderation import webhook_client, worker
@@ -163,6 +164,13 @@ def test_a_fault_in_one_event_is_logged_and_the_others_are_told(app, client, rec
     assert "a planted fault" in caplog.text
 
 
+@pytest.fixture
+def alone(monkeypatch):
+    """The worker without its second thread, which would write into the test's one connection at the same time."""
+    monkeypatch.setattr(worker.errands, "start", lambda *_: None)
+
+
+@pytest.mark.usefixtures("alone")
 def test_a_database_that_is_away_is_asked_again(app, client, receiver, secret, monkeypatch):
     post(client)
     stop, calls, waiting = threading.Event(), [], worker.events.waiting
@@ -185,6 +193,7 @@ def test_a_database_that_is_away_is_asked_again(app, client, receiver, secret, m
     assert the_delivery(client)["state"] == "delivered"
 
 
+@pytest.mark.usefixtures("alone")
 def test_a_stopping_worker_gives_back_what_does_not_finish(app, client, receiver, secret, monkeypatch):
     monkeypatch.setitem(app.config, "WEBHOOK_TIMEOUT_SECONDS", 10)
     monkeypatch.setattr(worker, "STOP_SECONDS", 0.1)
