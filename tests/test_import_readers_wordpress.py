@@ -274,4 +274,6 @@ def test_memory_does_not_grow_with_the_file(make):
         assert found == count
         return most
 
+    # The first reading also pays for what it imports and keeps for ever.
+    peak(100)
     assert peak(8_000) < 1.5 * peak(1_000)
