@@ -5,9 +5,9 @@ import re
 import pytest
 import time_machine
 
-from moderation.views.demo import asking, pages
+from moderation.views.demo import asking, paper
 from tests.engagement import START, at, configure, done, travel
-from tests.newspaper import LOCKED
+from tests.newspaper import FREE, LOCKED
 
 
 def path(browser, rest=""):
@@ -157,24 +157,27 @@ class TestTheTruth:
 
 
 class TestFreePosts:
-    @pytest.mark.parametrize(
-        ("answered", "said"),
-        [
-            ({"meter_left": 2}, "2 free posts left this month."),
-            ({"meter_left": 1}, "1 free post left this month."),
-            (
-                {"because": "meter", "allowed": True, "meter_left": 0},
-                "This is one of your free posts. 0 free posts left this month.",
-            ),
-        ],
-    )
-    def test_are_told_where_the_api_counts_them(self, ana, monkeypatch, answered, said):
-        access = {"allowed": False, "because": "none", "unlock_left": 3, "until": None} | answered
-        monkeypatch.setattr(pages, "_access", lambda _: access)
+    def test_are_counted_as_they_are_read_once_each(self, ana, client):
+        first, second, third = [article.id for article in paper.articles().values() if not article.free][:3]
+        done(client.put("/v1/meter", json={"window": "month", "posts": 2}))
+        said = []
+        for id in (first, first, second, third):
+            ana.get(f"/posts/{id}")
+            said.append(re.search(r"(This is one of your free posts\. )?(\d) free posts? left\.", ana.words)[0])
 
-        ana.get(f"/posts/{LOCKED}")
+        assert said == [
+            "This is one of your free posts. 1 free post left.",
+            "This is one of your free posts. 1 free post left.",
+            "This is one of your free posts. 0 free posts left.",
+            "0 free posts left.",
+        ]
+        assert "Unlock" in ana.words
 
-        assert said in ana.words
+    def test_a_post_that_is_open_anyhow_spends_none(self, ana, client):
+        done(client.put("/v1/meter", json={"window": "month", "posts": 2}))
+        ana.get(f"/posts/{FREE}")
+
+        assert client.get(path(ana, f"/access?post_id={LOCKED}")).json["meter_left"] == 2
 
     def test_are_not_spoken_of_where_there_are_none(self, ana):
         ana.get(f"/posts/{LOCKED}")

@@ -55,7 +55,7 @@ def article_page(article: paper.Article, *, form: ReplyForm | None = None) -> st
     found = thread.read(article.id, me(), request.args.get("cursor"))
     replies = {reply.id: reply for branch in found.top for reply in branch.whole()}
     form = form or ReplyForm.empty(name=me().name)
-    access = _access(article.id)
+    access = _reading(article.id)
     posted = replies.get(request.args.get("posted", ""))
     return draw(
         "demo/article.html", article=article, access=access, refund=_refund(article, access), thread=found,
@@ -66,6 +66,19 @@ def article_page(article: paper.Article, *, form: ReplyForm | None = None) -> st
 
 def _access(post_id: str) -> Any:
     return api().get(address("readers", me().id, "access"), post_id=post_id)
+
+
+def _reading(post_id: str) -> Any:
+    """As ``_access``; a post that the meter opens is counted, once a window, however often it is read."""
+    access = _access(post_id)
+    if access["because"] != "meter":
+        return access
+    try:
+        counted = api().post(address("readers", me().id, "views"), {"post_id": post_id})
+    except ApiError:
+        # Another tab has read the last free post meanwhile.
+        return _access(post_id)
+    return access | {"meter_left": counted["meter_left"]}
 
 
 def _replies(post_id: str) -> str:
