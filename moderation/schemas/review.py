@@ -9,9 +9,9 @@ from moderation.schemas.base import PageQuery, StrictSchema, Text
 from moderation.schemas.comments import CommentOut
 
 ACTIONS = ("approve", "reject", "skip", "uphold", "overturn")
-QUEUES = ("pending", "reported", "appeals", "decided")
 # What may be lost when a session ends in the middle of a decision.
 MOST_NOTE = 1_000
+MOST_QUEUE = 80
 BAN_DAYS = (1, 7, 30)
 # The most unlocks that are given at once from the desk.
 MOST_GOODWILL = 50
@@ -42,7 +42,7 @@ class DecisionForm(StrictSchema):
     reason = fields.String(validate=validate.OneOf(DECISION_REASONS, error="That is not one of this site's reasons."))
     note = Text(most=MOST_NOTE, load_default="")
     version = fields.Integer(required=True, validate=validate.Range(1, 2**31 - 1))
-    queue = fields.String(validate=validate.OneOf(QUEUES), load_default="pending")
+    queue = Text(most=MOST_QUEUE, load_default="pending")
     next = Text(most=40, load_default="")
 
     @validates_schema
@@ -61,7 +61,7 @@ class LedgerQuery(StrictSchema):
 
 class UndoForm(StrictSchema):
     decision = Text(most=40, load_default="")
-    queue = fields.String(validate=validate.OneOf(QUEUES), load_default="pending")
+    queue = Text(most=MOST_QUEUE, load_default="pending")
 
 
 class GoodwillForm(StrictSchema):

@@ -8,40 +8,20 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from moderation.ids import new_id
-from moderation.models import Appeal, Comment, Decision, Flag, Moderator, utc_now
-from moderation.policy import Status
+from moderation.models import Comment, Decision, Moderator, utc_now
+from moderation.services.review import members
 
 # How many a page of the desk knows; the line is drawn again after each decision.
 LOOKED_AHEAD = 100
 SNIPPET_CHARACTERS = 160
 DECIDED_SHOWN = 50
 RECENT = timedelta(hours=24)
-WORKED = ("pending", "reported", "appeals")
-_HERE = Comment.deleted_at.is_(None)
-
-
-def _open_flags(site_id: str) -> sa.Select[str]:
-    return sa.select(Flag.comment_id).where(Flag.site_id == site_id, Flag.handled_at.is_(None))
-
-
-def _members(site_id: str, queue: str) -> tuple[sa.ColumnElement[bool], Sequence[Any]]:
-    """Return what makes a comment a member of the queue, and the queue's order."""
-    if queue == "reported":
-        flagged = Comment.id.in_(_open_flags(site_id))
-        worst = (Comment.flag_count.desc(), Comment.harm.desc(), Comment.id)
-        return sa.and_(Comment.site_id == site_id, Comment.status == Status.PUBLISHED, flagged, _HERE), worst
-    if queue == "appeals":
-        appealed = sa.select(Appeal.comment_id).where(Appeal.site_id == site_id, Appeal.state == "open")
-        rejected = Comment.status == Status.REJECTED
-        return sa.and_(Comment.site_id == site_id, rejected, Comment.id.in_(appealed), _HERE), (Comment.id,)
-    pending = sa.and_(Comment.site_id == site_id, Comment.status == Status.PENDING, _HERE)
-    return pending, (Comment.priority.desc(), Comment.harm.desc(), Comment.id)
 
 
 def line(session: Session, site_id: str, queue: str) -> Sequence[sa.Row[Any]]:
     """The head of a queue as light rows, each with who holds it now (``held_by``, ``holder``)."""
     holder = aliased(Moderator)
-    member, order = _members(site_id, queue)
+    which = members.QUEUES[queue]
     held = sa.and_(holder.id == Comment.claimed_by, Comment.claimed_until > utc_now())
     query = (
         sa.select(
@@ -51,8 +31,8 @@ def line(session: Session, site_id: str, queue: str) -> Sequence[sa.Row[Any]]:
             holder.id.label("held_by"), holder.name.label("holder"),
         )
         .outerjoin(holder, held)
-        .where(member)
-        .order_by(*order)
+        .where(which.belongs(site_id))
+        .order_by(*which.order)
         .limit(LOOKED_AHEAD)
     )  # fmt: skip
     return session.execute(query).all()
@@ -61,9 +41,9 @@ def line(session: Session, site_id: str, queue: str) -> Sequence[sa.Row[Any]]:
 def counts(session: Session, site_id: str) -> dict[str, int]:
     """How many wait in each queue, and how many people decided in the last 24 hours."""
     found = {}
-    for queue in WORKED:
-        query = sa.select(sa.func.count()).select_from(Comment).where(_members(site_id, queue)[0])
-        found[queue] = session.scalar(query) or 0
+    for name, queue in members.QUEUES.items():
+        query = sa.select(sa.func.count()).select_from(Comment).where(queue.belongs(site_id))
+        found[name] = session.scalar(query) or 0
     found["decided"] = session.scalar(sa.select(sa.func.count()).select_from(Decision).where(_by_people(site_id))) or 0
     return found
 
@@ -84,7 +64,8 @@ def decided(session: Session, site_id: str) -> Sequence[sa.Row[Decision, Comment
         .join(Comment, Comment.id == Decision.comment_id)
         .join(Moderator, Moderator.id == Decision.moderator_id)
         .outerjoin(undo, undo.undoes_id == Decision.id)
-        .where(Decision.site_id == site_id, Decision.moderator_id.is_not(None), Decision.kind == "decided", _HERE)
+        .where(Decision.site_id == site_id, Decision.moderator_id.is_not(None), members.HERE)
+        .where(Decision.kind == "decided")
         .order_by(Decision.id.desc())
         .limit(DECIDED_SHOWN)
     )
@@ -95,17 +76,17 @@ def page(
     session: Session, site_id: str, *, after: tuple[int, float, str] | None, limit: int
 ) -> tuple[Sequence[Comment], tuple[int, float, str] | None]:
     """Pending comments, those whose plan says so first, then by expected harm, and the position to go on from."""
-    member, order = _members(site_id, "pending")
-    query = sa.select(Comment).where(member)
+    pending = members.QUEUES["pending"]
+    query = sa.select(Comment).where(pending.belongs(site_id))
     if after is not None:
         priority, harm, id = after
         later = sa.or_(Comment.harm < harm, sa.and_(Comment.harm == harm, Comment.id > id))
         query = query.where(sa.or_(Comment.priority < priority, sa.and_(Comment.priority == priority, later)))
-    found = session.scalars(query.order_by(*order).limit(limit + 1)).all()
+    found = session.scalars(query.order_by(*pending.order).limit(limit + 1)).all()
     last = found[limit - 1] if len(found) > limit else None
     return found[:limit], (last.priority, last.harm, last.id) if last else None
 
 
 def oldest(session: Session, site_id: str) -> datetime | None:
     """When the comment that has waited longest came in."""
-    return session.scalar(sa.select(sa.func.min(Comment.created_at)).where(_members(site_id, "pending")[0]))
+    return session.scalar(sa.select(sa.func.min(Comment.created_at)).where(members.QUEUES["pending"].belongs(site_id)))

@@ -36,7 +36,7 @@ def decide(site: str, id: str) -> Response:
         )
     database.commit()
     then = {"focus": form["next"], "then": 1} if form["next"] else {}
-    return redirect(url_for("review.queue", site=site, queue=form["queue"], **then))
+    return redirect(url_for("review.queue", site=site, queue=queue_view.known(form["queue"]), **then))
 
 
 def _decide(comment: Comment, form: dict[str, Any]) -> Decision:
@@ -69,4 +69,4 @@ def undo(site: str) -> Response:
     database.commit()
     if comment.status is Status.PENDING:
         return redirect(url_for("review.queue", site=site, queue="pending", focus=comment.id))
-    return redirect(url_for("review.comment", site=site, id=comment.id, queue=form["queue"]))
+    return redirect(url_for("review.comment", site=site, id=comment.id, queue=queue_view.known(form["queue"])))

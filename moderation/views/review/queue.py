@@ -10,9 +10,8 @@ from werkzeug.wrappers import Response
 from moderation import scoring
 from moderation.db import db, mark_reading
 from moderation.models import Comment
-from moderation.schemas.review import QUEUES
 from moderation.services import comments, moderators
-from moderation.services.review import cards, claims, decisions, queues
+from moderation.services.review import cards, claims, decisions, members, queues
 from moderation.views.review.blueprint import bp, public
 
 UP_NEXT = 10
@@ -37,16 +36,16 @@ def site_home(site: str) -> Response:
 @bp.get("/<site>/queues/<queue>")
 def queue(site: str, queue: str) -> Any:  # noqa: ARG001 -- the guard has found the site
     """Draw a queue: the card in focus, held for this moderator, and what comes next."""
-    if queue not in QUEUES:
-        abort(404)
     if queue == "decided":
         return _decided()
+    if queue not in members.QUEUES:
+        abort(404)
     line = queues.line(db.session(), g.site.id, queue)
     wanted = request.args.get("focus")
     at = _choose(line, wanted)
     missed = wanted is not None and not _by_itself() and (at is None or line[at].id != wanted)
     if at is None:
-        return _page("review/empty.html", queue=queue, missed=missed, held=len(line))
+        return desk_page("review/empty.html", queue=queue, missed=missed, held=len(line))
     comment = comments.get(db.session(), g.site.id, line[at].id)
     return _card_page(comment, queue=queue, line=line, at=at, missed=missed)
 
@@ -54,9 +53,13 @@ def queue(site: str, queue: str) -> Any:  # noqa: ARG001 -- the guard has found 
 @bp.get("/<site>/comments/<id>")
 def comment(site: str, id: str) -> Any:  # noqa: ARG001 -- as above
     """One comment by itself, whatever its state."""
-    name = request.args.get("queue", "pending")
     found = comments.get(db.session(), g.site.id, id)
-    return _card_page(found, queue=name if name in QUEUES else "pending", line=[], at=0, missed=False)
+    return _card_page(found, queue=known(request.args.get("queue", "")), line=[], at=0, missed=False)
+
+
+def known(queue: str) -> str:
+    """The name of a queue that there is: the one that a page or a form named, or that of what is pending."""
+    return queue if queue == "decided" or queue in members.QUEUES else "pending"
 
 
 def _choose(line: Sequence[Any], wanted: str | None) -> int | None:
@@ -89,7 +92,7 @@ def _card_page(comment: Comment, *, queue: str, line: Sequence[Any], at: int, mi
     after = [row for row in line[at + 1 :] if row.held_by in (None, mine)]
     # At the end of the line it begins again, with what was passed over.
     after = after or [row for row in line[:at] if row.held_by in (None, mine)]
-    return _page(
+    return desk_page(
         "review/card.html", queue=queue, card=card, holder=holder, missed=missed, spans=_spans(comment),
         up_next=line[at + 1 : at + 1 + UP_NEXT], position=at + 1, next_id=after[0].id if after else "",
         previous_id=line[at - 1].id if at else "", draft=_draft(comment.id), alone=not line,
@@ -98,7 +101,8 @@ def _card_page(comment: Comment, *, queue: str, line: Sequence[Any], at: int, mi
     )  # fmt: skip
 
 
-def _page(template: str, **more: Any) -> str:
+def desk_page(template: str, **more: Any) -> str:
+    """A page of the desk with its rail: the counts of the queues, and what can be taken back."""
     database = db.session()
     undoable = decisions.undoable(database, g.site.id, current_user.moderator.id)
     return render_template(
@@ -139,7 +143,7 @@ def _draft(comment_id: str) -> str:
 def _decided() -> Any:
     database = db.session()
     mine = {row.id for row in decisions.undoable(database, g.site.id, current_user.moderator.id)}
-    return _page("review/decided.html", queue="decided", rows=queues.decided(database, g.site.id), mine=mine)
+    return desk_page("review/decided.html", queue="decided", rows=queues.decided(database, g.site.id), mine=mine)
 
 
 def skip(comment_id: str) -> None:

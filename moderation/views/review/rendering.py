@@ -12,8 +12,8 @@ from flask_wtf.csrf import generate_csrf
 from moderation import __version__
 from moderation.models import utc_now
 from moderation.policy import LABELS, Policy
-from moderation.services import standing
-from moderation.services.review import wording
+from moderation.services import moderators, standing
+from moderation.services.review import members, wording
 
 LABEL_NAMES = {label: label.replace("_", " ").capitalize() for label in LABELS} | {"obscene": "Obscenity"}
 REASON_NAMES = {
@@ -24,7 +24,24 @@ REASON_NAMES = {
     "illegal": "May be illegal",
     "other": "Other, with a note",
 }
-QUEUE_NAMES = {"pending": "Pending", "reported": "Reported", "appeals": "Appeals", "decided": "Decided"}
+QUEUE_NAMES = {queue.name: queue.title for queue in members.QUEUES.values()} | {"decided": "Decided"}
+# The pages beside the queues, in the order of the rail: the view's name, what it is called, the role that sees it.
+TOOLS = (
+    ("policy", "Policy", "viewer"),
+    ("webhooks", "Webhooks", "admin"),
+)
+# The keyboard guide, in its order: what is done, and the keys for it.
+GUIDE = (
+    ("Approve, keep", ("A",)),
+    ("Reject, then a reason", ("R", "1", "…", "6")),
+    ("Skip, leave for later", ("S",)),
+    ("Undo the last decision", ("U",)),
+    ("Next reply", ("J",)),
+    ("Previous reply", ("K",)),
+    ("Open the reader", ("H",)),
+    ("Close, go back", ("Esc",)),
+    ("This guide", ("?",)),
+)
 # What people call the characters that hide text or turn its direction; others get their code point.
 _NAMES = {
     0x00AD: "soft hyphen", 0x034F: "joiner", 0x061C: "ALM", 0x115F: "filler", 0x1160: "filler", 0x180E: "MVS",
@@ -134,16 +151,19 @@ def _initials(name: str) -> str:
 
 
 def _context() -> dict[str, Any]:
-    theme = request.cookies.get("theme", "auto")
+    theme, role = request.cookies.get("theme", "auto"), g.get("role", "")
     return {
         "person": g.get("person"),
         "site": g.get("site"),
-        "role": g.get("role", ""),
+        "role": role,
         "theme": theme if theme in ("light", "dark") else "",
         "now": utc_now(),
         "release": __version__,
         "csrf_token": generate_csrf,
+        "queues": members.QUEUES,
         "queue_names": QUEUE_NAMES,
+        "tools": [tool for tool in TOOLS if role and moderators.at_least(role, tool[2])],
+        "guide": GUIDE,
         "reason_names": REASON_NAMES,
         "label_names": LABEL_NAMES,
     }
