@@ -2,8 +2,8 @@
 
 Usage: python bench/perspective_scale.py WIKIPEDIA_CONTEXT_GN.csv.gz [--model DIR] [--write]
 
-The file has the columns `text` and `perspective_toxicity`. Quantiles of our scores are mapped to the same quantiles of
-Perspective's: as many comments stand above a line on the one scale as on the other. Each row is mapped by a fit that
+The file has the columns `text` and `perspective_toxicity`. As many comments stand above a line on the one scale as on
+the other, with a knot at each line that sites draw. Each row is mapped by a fit that
 has not seen its fold. `--write` fits on all rows and writes classifiers/scales/VERSION.json for the model at hand,
 which is all there is to do after a retraining. Exits with 1 where a share is off by more than a quarter or the mean
 absolute difference is above 0.10.
@@ -25,25 +25,33 @@ from classifiers import artifact
 
 LINES = (0.5, 0.6, 0.7, 0.8, 0.9)
 FOLDS, SEEDS = 5, 20
-# Dense where the lines of sites are: of ten thousand comments some twenty stand above 0.9.
-LEVELS = np.concatenate(
-    [np.linspace(0.0025, 0.95, 20), [0.97, 0.98, 0.985, 0.99, 0.993, 0.995, 0.9965, 0.9975, 0.9985, 0.9993]]
-)
+# Below the lines the quantiles of the one side are mapped to those of the other.
+LEVELS = np.linspace(0.0025, 0.95, 20)
+# A knot at each of these values of Perspective's, and so at the lines that sites draw.
+KNOTS = np.arange(50, 100, 5) / 100
+LEAST_ABOVE = 3
 TIERS = (artifact.FULL, artifact.LINEAR)
 MOST_OFF, MOST_DIFFERENCE = 0.25, 0.10
 SHIPPED = Path(classifiers.__file__).parent / "scales"
 
 
 def fit(ours, theirs):
-    """Return the knots on both sides, ends included, both strictly ascending."""
-    sides = [np.concatenate([[0.0], np.round(np.quantile(side, LEVELS), 6), [1.0]]) for side in (ours, theirs)]
-    rises = np.ones(len(sides[0]), dtype=bool)
-    last = [0.0, 0.0]
-    for i in range(1, len(rises) - 1):
-        rises[i] = all(last[s] < sides[s][i] < 1.0 for s in (0, 1))
-        if rises[i]:
-            last = [side[i] for side in sides]
-    return sides[0][rises], sides[1][rises]
+    """Return the knots on both sides, ends included, both strictly ascending.
+
+    A knot above the quantiles is a line of Perspective's and the value of ours that as many rows reach, midway between
+    the last that does and the first that does not: the expected share of unseen rows above it is then the same.
+    """
+    knots = [(np.quantile(ours, level), np.quantile(theirs, level)) for level in LEVELS]
+    ranked, last = np.sort(ours), knots[-1][1]
+    for line in KNOTS[last < KNOTS]:
+        above = int((theirs >= line).sum())
+        if above >= LEAST_ABOVE:
+            knots.append((ranked[-above - 1 : len(ranked) - above + 1].mean(), line))
+    kept = [(0.0, 0.0)]
+    for knot in np.round(knots, 6).tolist():
+        if all(before < value < 1.0 for before, value in zip(kept[-1], knot, strict=True)):
+            kept.append(tuple(knot))
+    return tuple(np.array(side) for side in zip(*kept, (1.0, 1.0), strict=True))
 
 
 def cross_fitted(ours, theirs, seed):
