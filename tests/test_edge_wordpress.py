@@ -122,6 +122,26 @@ def test_it_reads_as_a_site_would_with_and_without_asking(serving):
     ]  # fmt: skip
 
 
+def test_who_may_not_read_gets_the_beginning_and_so_does_every_list_and_feed(serving):
+    _, root, key = serving
+    text = "<p>Word " + "and word " * 100 + "the end.</p>"
+    cases = [
+        {"id": 9, "text": text},
+        {"id": 1, "text": text},
+        {"id": 1, "text": text, "excerpt": "By hand <b>"},
+        {"id": 9, "text": text, "alone": False},
+        {"id": 1, "text": text, "type": "page"},
+    ]
+
+    whole, cut, by_hand, listed, page = ask(root=root, key=key, content=cases)
+
+    assert whole == page == text
+    assert ["the end" in part for part in (cut, by_hand, listed)] == [False] * 3
+    assert cut.startswith("<p>Word and word")
+    assert by_hand.startswith("<p>By hand &lt;b&gt;</p>")
+    assert all("unlock this article" in part for part in (cut, by_hand, listed))
+
+
 def test_a_signed_in_reader_gets_a_new_token_where_the_old_one_is_not_good(serving):
     installation, root, key = serving
     good, foreign = token_of(installation.client, "77"), token_of(installation.client, "78")

@@ -18,6 +18,7 @@ const REPLYDESK_CACHE_SECONDS = 300;
 const REPLYDESK_LOOK_AGAIN_SECONDS = 30;
 // After a miss the next readers do not each wait for the same silence.
 const REPLYDESK_AWAY_SECONDS = 5;
+const REPLYDESK_BEGINNING_WORDS = 55;
 // An id that your site gives to nobody: what is free is open to them, too.
 const REPLYDESK_NOBODY = 'nobody-is-signed-in';
 
@@ -199,17 +200,23 @@ function replydesk_renew(): void
     ]);
 }
 
-/** The article, or its beginning and a way on. */
+/** The article, or its beginning and a way on; lists, feeds and WordPress's REST API have beginnings only. */
 function replydesk_content(string $content): string
 {
-    $post = (string) get_the_ID();
-    $reader = is_user_logged_in() ? (string) get_current_user_id() : REPLYDESK_NOBODY;
-    $section = get_the_category()[0]->slug ?? '';
-    $tags = array_map(static fn ($tag) => $tag->slug, get_the_tags() ?: []);
-    if (!is_singular('post') || replydesk_may_read($reader, $post, $section, $tags)) {
+    $post = get_post();
+    if ($post === null || $post->post_type !== 'post') {
         return $content;
     }
-    return '<p>' . esc_html(get_the_excerpt()) . '</p><p><a href="/subscribe/">Subscribe, or unlock this article.</a></p>';
+    $id = (string) $post->ID;
+    $reader = is_user_logged_in() ? (string) get_current_user_id() : REPLYDESK_NOBODY;
+    $section = get_the_category($post->ID)[0]->slug ?? '';
+    $tags = array_map(static fn ($tag) => $tag->slug, get_the_tags($post->ID) ?: []);
+    if (is_singular('post') && replydesk_may_read($reader, $id, $section, $tags)) {
+        return $content;
+    }
+    // Not get_the_excerpt(), which asks this filter for the content.
+    $beginning = $post->post_excerpt !== '' ? $post->post_excerpt : wp_trim_words($content, REPLYDESK_BEGINNING_WORDS);
+    return '<p>' . esc_html($beginning) . '</p><p><a href="/subscribe/">Subscribe, or unlock this article.</a></p>';
 }
 
 if (function_exists('add_action')) {
