@@ -20,7 +20,10 @@ from tests.engagement import (
 )
 from tests.factories import comment
 
-IN_GOOD_STANDING = {"banned": False, "banned_until": None, "ban_reason": "", "premoderated": False}
+IN_GOOD_STANDING = {
+    "banned": False, "banned_until": None, "ban_reason": "", "premoderated": False, "points": 0.0, "days_approved": 0,
+    "rejections": 0,
+}  # fmt: skip
 ODD_IDS = [
     "u 77", "ana@example.org", "ünï-çødé", "читатель", "\U0001f469\u200d\U0001f680", "50%", "a%2Fb", "?x=1", "#",
     "a;b,c", "'; DROP TABLE reader; --", "\\", "_", "x" * 255, "access", "subscription", "\u202e", "a\nb",
@@ -57,7 +60,7 @@ def test_a_reader_is_shown_at_a_glance(client):
 
 
 def test_a_ban_is_shown(client, app, jo):
-    client.post("/v1/comments", json=comment())
+    client.post("/v1/comments", json=comment("Short."))
     jo.get("/demo/queues/pending")
     jo.post("/demo/standing/u-77", do="ban", days="7", reason="Threats.")
     for_a_week = overview(client)["standing"]

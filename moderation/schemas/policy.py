@@ -103,6 +103,8 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "words": _words,
     "patterns": _words,
     "timeout_ms": _count(50, 1_000),
+    "standing_needed": _count(1, 120),
+    "score_below": lambda value: type(value) in (int, float) and 0 <= value <= 1,
     "dry_run": lambda value: isinstance(value, bool),
 }
 _LIST = f"Must be a list of at most {MOST_WORDS} strings of 1 to {MOST_CHARACTERS} printable characters."
@@ -115,5 +117,7 @@ _EXPECTED: Mapping[str, str] = {
     "words": _LIST,
     "patterns": _LIST,
     "timeout_ms": "Must be a whole number from 50 to 1000.",
+    "standing_needed": "Must be a whole number from 1 to 120.",
+    "score_below": "Must be a number from 0 to 1.",
     "dry_run": "Must be true or false.",
 }

@@ -34,6 +34,9 @@ class StandingOut(Schema):
     banned_until = Instant(allow_none=True, metadata={"description": "Null for a ban until it is lifted."})
     ban_reason = fields.String()
     premoderated = fields.Boolean()
+    points = fields.Float(metadata={"description": "Earned by approved comments, lost by rejections; never below 0."})
+    days_approved = fields.Integer(metadata={"description": "Days of the last year with an approved comment."})
+    rejections = fields.Integer(metadata={"description": "Rejections of the last year that cost points."})
 
 
 class ReaderOut(Schema):

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from moderation.ids import new_id
 from moderation.models import Comment, table_of, utc_now
-from moderation.policy import Facts, HookAnswer, Policy, Status
+from moderation.policy import TRUSTED_READER, Facts, HookAnswer, Policy, Status
+from moderation.services import standing
 
 REPEAT_WINDOW = timedelta(hours=24)
 # Short texts ("Thanks!") repeat by themselves; only longer ones are evidence of a copy.
@@ -79,6 +80,7 @@ def gather(
         reader_banned=bool(reader and reader.banned_until and reader.banned_until > utc_now()),
         reader_premoderated=bool(reader and reader.premoderated),
         reader_published=_published(session, policy, reader),
+        reader_standing=standing_of(session, policy, reader, but_not=but_not or ""),
         reader_roles=reader.roles if reader else (),
         same_text_by_reader=by_reader,
         same_text_on_site=on_site,
@@ -106,6 +108,17 @@ def _repeats(
     rows = session.connection().execute(_SAME_TEXT, asked).all()
     mine = sum(reader is not None and row.reader_id == reader.id and row.post_id == post.id for row in rows)
     return mine, len(rows) if len(text) >= REPEAT_CHARACTERS else 0
+
+
+def standing_of(session: Session, policy: Policy, reader: Named | None, *, but_not: str = "") -> float | None:
+    """The reader's standing, where a rule of the policy asks for it."""
+    if not asks_for_standing(policy) or reader is None:
+        return None
+    return standing.earned(session, reader.site_id, reader.id, but_not=but_not).points
+
+
+def asks_for_standing(policy: Policy) -> bool:
+    return any(rule.rule == TRUSTED_READER and rule.enabled for rule in policy.rules)
 
 
 def _published(session: Session, policy: Policy, reader: Named | None) -> int | None:

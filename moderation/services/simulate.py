@@ -66,8 +66,13 @@ def simulate(
     # A site's own rule is not asked about the past: both policies are taken without it.
     now, proposed = without_hook(now), without_hook(proposed)
     repeated = _repeated_hashes(session, site)
+    standings: dict[str, float | None] = {}
+    trusting = next(filter(facts.asks_for_standing, (now, proposed)), None)
     for comment, post, reader in _stored(session, site, since):
+        if trusting and reader is not None and reader.id not in standings:
+            standings[reader.id] = facts.standing_of(session, trusting, reader)
         shared = _facts(session, comment, post, reader, repeated=repeated)
+        shared["reader_standing"] = standings.get(reader.id) if reader else None
         scores = comment.scores or None
         before, after = (
             decide(scores, policy, _for_policy(session, policy, comment, reader, shared)).status

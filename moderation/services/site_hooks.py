@@ -161,7 +161,7 @@ def _question(
         session, text=data["text"], hashed=facts.text_hash(data["text"]), policy=policy, post=post, reader=reader,
         signals=data["signals"], but_not=data.get("id"),
     )  # fmt: skip
-    rule = hook_to_ask(policy, gathered)
+    rule = hook_to_ask(policy, gathered, scored.scores)
     if rule is None:
         return None
     row = session.get(SiteHook, post.site_id)

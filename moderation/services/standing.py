@@ -1,15 +1,38 @@
-"""A reader's standing on a site: banned for a while or until lifted, looked at before publishing."""
+"""A reader's standing on a site: what they earned, banned for a while or until lifted, looked at before publishing."""
 
 from datetime import UTC, datetime, timedelta
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from moderation.errors import NotFound
-from moderation.models import Reader, utc_now
+from moderation.ids import new_id
+from moderation.models import Comment, Reader, table_of, utc_now
+from moderation.policy import Status
+from moderation.policy.standing import Figure, Reply, figure
 from moderation.services import audit
 
 # A ban without an end; the column tells every ban by its end.
 UNTIL_LIFTED = datetime(9999, 12, 31, tzinfo=UTC)
+# What is older has faded to a sixteenth; and no reader costs the path of every comment more than so many rows.
+COUNTED = timedelta(days=365)
+MOST_COUNTED = 1_000
+_ROW = table_of(Comment).c
+_JUDGED = sa.or_(
+    sa.and_(_ROW.status == Status.PUBLISHED, _ROW.deleted_at.is_(None)),
+    # A rule alone (a closed post, a text too long) is no judgement; and who deletes a rejected reply keeps the loss.
+    sa.and_(_ROW.status == Status.REJECTED, sa.or_(_ROW.decided_by != "policy", _ROW.harm >= 1)),
+)
+_REPLIES = (
+    sa.select(
+        sa.func.date(_ROW.created_at, type_=sa.Date()), _ROW.status, _ROW.decided_by, sa.func.length(_ROW.text),
+        _ROW.text_hash,
+    )
+    .where(_ROW.site_id == sa.bindparam("site"), _ROW.reader_id == sa.bindparam("reader"))
+    .where(_ROW.id >= sa.bindparam("since"), _ROW.id != sa.bindparam("but_not"), _JUDGED)
+    .order_by(_ROW.id.desc())
+    .limit(MOST_COUNTED)
+)  # fmt: skip
 
 
 def find(session: Session, site_id: str, reader_id: str) -> Reader:
@@ -17,6 +40,21 @@ def find(session: Session, site_id: str, reader_id: str) -> Reader:
     if reader is None:
         raise NotFound("There is no such reader here.")
     return reader
+
+
+def earned(session: Session, site_id: str, reader_id: str, *, but_not: str = "") -> Figure:
+    """The reader's figure now, from how their newest 1,000 replies of the last year stand (``policy.standing``).
+
+    Nothing of it is stored, so an undo, an overturned appeal or an erasure needs no correction. ``but_not`` is a
+    comment that is left out. Subscriptions, unlocks and roles are not asked.
+    """
+    now = utc_now()
+    asked = {"site": site_id, "reader": reader_id, "since": new_id("cmt", at=now - COUNTED), "but_not": but_not}
+    replies = [
+        Reply(day, status is Status.PUBLISHED, decided_by != "policy", characters, text_hash)
+        for day, status, decided_by, characters, text_hash in session.connection().execute(_REPLIES, asked)
+    ]
+    return figure(replies, now.date())
 
 
 def banned(reader: Reader) -> bool:

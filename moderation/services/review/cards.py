@@ -7,12 +7,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from moderation.models import Appeal, Comment, Decision, Flag, Post, Reader, Site
+from moderation.models import Appeal, Comment, Decision, Flag, Post, Reader, Site, Subscription
 from moderation.policy import Policy, Status
-from moderation.services import policies
+from moderation.policy.standing import Figure
+from moderation.services import accounts, lifecycle, policies, standing
 from moderation.services.review import decisions, wording
 
-LAST_DECISIONS = 5
+LAST_DECISIONS = 10
 LAST_COMMENTS = 20
 MOST_FLAGS = 50
 
@@ -26,12 +27,21 @@ class Outcomes:
 
 
 @dataclass(frozen=True)
+class Glance:
+    """The comment's author in a few figures."""
+
+    outcomes: Outcomes
+    figure: Figure
+    subscription: Subscription | None
+
+
+@dataclass(frozen=True)
 class Card:
     comment: Comment
     post: Post
     parent: Comment | None
     reader: Reader | None
-    outcomes: Outcomes | None
+    glance: Glance | None
     flags: Sequence[Flag]
     appeal: Appeal | None
     standing: Decision | None
@@ -42,18 +52,27 @@ class Card:
 def of_comment(session: Session, site: Site, comment: Comment) -> Card:
     """Gather the card of one comment."""
     reader = session.get(Reader, (site.id, comment.reader_id)) if comment.reader_id else None
-    standing = decisions.in_force(decisions.history_of(session, comment))
+    in_force = decisions.in_force(decisions.history_of(session, comment))
     return Card(
         comment=comment,
         post=session.get_one(Post, (site.id, comment.post_id)),
         parent=session.get(Comment, comment.parent_id) if comment.parent_id else None,
         reader=reader,
-        outcomes=outcomes(session, reader, but_not=comment.id, last=LAST_DECISIONS) if reader else None,
+        glance=_glance(session, reader, comment) if reader else None,
         flags=_flags(session, comment),
         appeal=decisions.open_appeal(session, comment),
-        standing=standing,
-        decided_by=wording.actor_name(session, standing) if standing else "The policy",
+        standing=in_force,
+        decided_by=wording.actor_name(session, in_force) if in_force else "The policy",
         policy=policies.in_force(session, site),
+    )
+
+
+def _glance(session: Session, reader: Reader, comment: Comment) -> Glance:
+    allowance = accounts.find(session, reader.site_id, reader.id)
+    return Glance(
+        outcomes(session, reader, but_not=comment.id, last=LAST_DECISIONS),
+        standing.earned(session, reader.site_id, reader.id, but_not=comment.id),
+        lifecycle.of_allowance(session, allowance.id) if allowance else None,
     )
 
 

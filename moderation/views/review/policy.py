@@ -30,11 +30,13 @@ RULE_NAMES = {
     "repeated_text": "The same text on the site, within a day",
     "too_many_links": "More links than",
     "new_reader": "A new reader",
+    "trusted_reader": "The reader's standing is at least; what its scores would queue passes below the line",
     "site_hook": "The site's own rule; its answer decides, this where none comes",
 }
 PARAMETER_NAMES = {
     "max_characters": "characters", "max_links": "links", "times": "times",
     "published_needed": "published replies needed",
+    "standing_needed": "points of standing", "score_below": "is the line (0 to 1)",
     "timeout_ms": "milliseconds at the most", "dry_run": "Dry run: its answer is kept and decides nothing",
     "roles": "Roles, one a line", "words": "Words, one a line", "patterns": "Patterns (RE2), one a line",
 }  # fmt: skip
@@ -112,4 +114,4 @@ def _parameter(text: str | None, rule: str, name: str) -> Any:
         return [line.strip() for line in (text or "").splitlines() if line.strip()]
     if isinstance(RULES[rule][1][name], bool):
         return text is not None
-    return _number(text or "", int)
+    return _number(text or "", type(RULES[rule][1][name]))

@@ -44,7 +44,8 @@ def _page(
     database = db.session()
     senior = moderators.at_least(g.role, "senior")
     return render_template(
-        "review/reader.html", reader=found, outcomes=cards.outcomes(database, found), days=BAN_DAYS, queue="",
+        "review/reader.html", reader=found, outcomes=cards.outcomes(database, found),
+        figure=standing.earned(database, found.site_id, found.id), days=BAN_DAYS, queue="",
         counts=queues.counts(database, g.site.id), oldest=None, until_lifted=standing.UNTIL_LIFTED,
         may_sanction=senior, may_give=senior, books=account.books(database, g.site.id, found.id, below=below),
         ticket=secrets.token_hex(12), typed=typed or {}, wrong=wrong or {}, most_goodwill=MOST_GOODWILL, below=below,
