@@ -6,9 +6,9 @@ a database that is away is asked again, ever less often. Any number of workers m
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from threading import Event as Flag
 from typing import Any
 
@@ -17,25 +17,19 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from moderation import errands, stripe_api
+from moderation.chores import CHORES, Chore
 from moderation.db import db, mark_reading, reading
 from moderation.mailer import Mailbox
 from moderation.models import utc_now
 from moderation.senders import Job, Senders
 from moderation.services import (
-    alerts,
-    anonymous_readers,
     deliveries,
-    delivery_log,
-    digests,
     events,
     notices,
     period_notices,
     provider_fetches,
-    retention,
     subscriptions,
-    token_keys,
 )
-from moderation.services.coral import phase as coral_phase
 from moderation.services.deliveries import Attempt, Outcome
 
 log = logging.getLogger("replydesk.worker")
@@ -69,25 +63,6 @@ class Pace:
 
 
 pace = Pace(READERS_A_TURN)
-Chore = Callable[[Session, datetime, Mapping[str, Any]], int]
-# Each does a batch and returns how many it found; it is called again until it finds none.
-CHORES: Mapping[str, Chore] = {
-    "idempotency keys": lambda session, now, settings: retention.purge_idempotency_keys(
-        session, now=now, hours=settings["IDEMPOTENCY_HOURS"]
-    ),
-    "delivery log": lambda session, now, settings: delivery_log.purge(
-        session, now=now, days=settings["WEBHOOK_LOG_DAYS"]
-    ),
-    "claims": lambda session, now, _: retention.release_claims(session, now=now),
-    "metered posts": lambda session, now, _: retention.purge_metered_posts(session, now=now),
-    "anonymous readers": lambda session, now, settings: anonymous_readers.purge(
-        session, now=now, days=settings["ANONYMOUS_READER_DAYS"]
-    ),
-    "coral answers": lambda session, now, _: coral_phase.purge(session, now=now),
-    "token keys": lambda session, now, _: token_keys.purge(session, now=now),
-    "alerts": lambda session, now, settings: alerts.check(session, now=now, public_url=settings["PUBLIC_URL"]),
-    "digests": lambda session, now, settings: digests.plan(session, now=now, can_mail=bool(settings["SMTP_HOST"])),
-}
 
 
 def run(app: Flask, stop: Flag) -> None:
