@@ -46,6 +46,21 @@ def decide(
     return decision
 
 
+def already(
+    session: Session, comment: Comment, status: Status, *, version: int, moderator: Moderator, reason: str | None
+) -> Decision | None:
+    """Return this very decision where this person has made it: a repeat after a lost answer decides nothing twice."""
+    if comment.version == version:
+        return None
+    made = session.scalar(
+        sa.select(Decision).where(
+            Decision.comment_id == comment.id, Decision.comment_version == version + 1,
+            Decision.moderator_id == moderator.id, Decision.kind == "decided", Decision.new_status == status,
+        )
+    )  # fmt: skip
+    return made if made is not None and (reason is None or made.reason == reason) else None
+
+
 def answer_appeal(
     session: Session, comment: Comment, *, overturn: bool, version: int, moderator: Moderator, note: str = ""
 ) -> Decision:

@@ -26,7 +26,7 @@ def line(session: Session, site_id: str, queue: str) -> Sequence[sa.Row[Any]]:
     query = (
         sa.select(
             Comment.id, Comment.reader_name, Comment.reasons, Comment.created_at, Comment.flag_count,
-            Comment.priority,
+            Comment.priority, Comment.scores,
             sa.func.substr(Comment.text, 1, SNIPPET_CHARACTERS).label("snippet"),
             holder.id.label("held_by"), holder.name.label("holder"),
         )

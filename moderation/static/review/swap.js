@@ -1,11 +1,8 @@
 // Fetch the page that a form or a link leads to and change only what it says: the frame stays where it is.
+import { author, focusCard, read, say, tell } from "./page.js";
+
 const CONFLICT = [409, 412];
 let busy = false;
-
-function say(words) {
-  const region = document.getElementById("say");
-  if (region && words) region.textContent = words;
-}
 
 function show(page, url, push) {
   for (const id of ["rail", "main"]) {
@@ -14,23 +11,10 @@ function show(page, url, push) {
   }
   document.title = page.title;
   if (push) history.pushState(null, "", url);
-  (document.getElementById("card") ?? document.getElementById("main")).focus({ preventScroll: true });
+  focusCard();
   scrollTo({ top: 0 });
-  const author = document.getElementById("card-author")?.textContent.trim();
-  say([document.getElementById("notice")?.textContent, author].filter(Boolean).join(" "));
-}
-
-function tell(sentence) {
-  const line = document.getElementById("undo");
-  if (!line || !sentence) return;
-  const notice = line.querySelector("#notice") ?? line.insertBefore(document.createElement("p"), line.firstChild);
-  notice.id = "notice";
-  notice.textContent = sentence;
-  say(sentence);
-}
-
-async function read(answer) {
-  return new DOMParser().parseFromString(await answer.text(), "text/html");
+  say([document.getElementById("notice")?.textContent, author()].filter(Boolean).join(" "));
+  document.dispatchEvent(new CustomEvent("desk:page"));
 }
 
 // A colleague was first: say so, and go on with the queue.
@@ -42,7 +26,7 @@ async function goOn(answer, push) {
   tell(sentence);
 }
 
-async function load(request, { push, otherwise }) {
+async function load(request, { push, said, otherwise }) {
   if (busy) return;
   busy = true;
   document.getElementById("main")?.setAttribute("aria-busy", "true");
@@ -52,6 +36,7 @@ async function load(request, { push, otherwise }) {
     const page = await read(answer);
     if (!answer.ok || !page.getElementById("rail")) return otherwise();
     show(page, answer.url, push);
+    if (said) tell(said);
   } catch {
     tell("No connection. Nothing was decided; try again.");
   } finally {
@@ -60,8 +45,8 @@ async function load(request, { push, otherwise }) {
   }
 }
 
-export function go(url, push = true) {
-  return load(url, { push, otherwise: () => location.assign(url) });
+export function go(url, { push = true, said = "" } = {}) {
+  return load(url, { push, said, otherwise: () => location.assign(url) });
 }
 
 // An answer that is no page of the desk (signed out, no right) changed nothing: the plain form asks for it again.
@@ -74,4 +59,4 @@ export function submit(form, submitter) {
   return load(new Request(form.action, { method: "POST", body }), { push: true, otherwise });
 }
 
-addEventListener("popstate", () => go(location.href, false));
+addEventListener("popstate", () => go(location.href, { push: false }));

@@ -3,10 +3,24 @@
 from flask import Flask
 
 from moderation.views import limits
-from moderation.views.review import decide, errors, login, policy, queue, readers, rendering, session, webhooks
+from moderation.views.review import (
+    ahead,
+    decide,
+    errors,
+    live,
+    login,
+    policy,
+    queue,
+    readers,
+    rendering,
+    session,
+    stylesheet,
+    webhooks,
+)
 from moderation.views.review.blueprint import bp, csrf
 
-__all__ = ["decide", "errors", "install", "login", "policy", "queue", "readers", "webhooks"]
+__all__ = ["ahead", "decide", "errors", "install", "live", "login", "policy", "queue", "readers", "stylesheet",
+           "webhooks"]  # fmt: skip
 
 
 def install(app: Flask) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import flash, g, redirect, url_for
+from flask import flash, g, jsonify, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -27,16 +27,36 @@ def decide(site: str, id: str) -> Response:
     comment = decisions.find(database, g.site.id, id)
     if form["do"] == "skip":
         queue_view.skip(comment.id)
-        flash("Skipped. It stays in the queue.", "skip")
+        said, decision = "Skipped. It stays in the queue.", None
     else:
-        decision = _decide(comment, form)
-        flash(
-            _told(comment, form["do"], form.get("reason"), kept=decision.old_status is decision.new_status),
-            "done",
-        )
+        decision = _again(comment, form) or _decide(comment, form)
+        kept = decision.old_status is decision.new_status
+        said = _told(comment, form["do"], form.get("reason"), kept=kept)
     database.commit()
+    if _saved_behind():
+        return jsonify(said=said, decision=decision.id if decision else "")
+    flash(said, "done" if decision else "skip")
     then = {"focus": form["next"], "then": 1} if form["next"] else {}
     return redirect(url_for("review.queue", site=site, queue=queue_view.known(form["queue"]), **then))
+
+
+def _saved_behind() -> bool:
+    """Whether the page went on by itself and only wants to know that it is saved."""
+    return request.accept_mimetypes.best == "application/json"
+
+
+def _status_of(form: dict[str, Any]) -> Status:
+    return Status.PUBLISHED if form["do"] in ("approve", "overturn") else Status.REJECTED
+
+
+def _again(comment: Comment, form: dict[str, Any]) -> Decision | None:
+    """What was decided by this same request before, where its answer was lost on the way."""
+    if not _saved_behind():
+        return None
+    return decisions.already(
+        db.session(), comment, _status_of(form), version=form["version"], moderator=current_user.moderator,
+        reason=form.get("reason"),
+    )  # fmt: skip
 
 
 def _decide(comment: Comment, form: dict[str, Any]) -> Decision:
@@ -45,8 +65,7 @@ def _decide(comment: Comment, form: dict[str, Any]) -> Decision:
     }  # fmt: skip
     if form["do"] in ("uphold", "overturn"):
         return decisions.answer_appeal(db.session(), comment, overturn=form["do"] == "overturn", **seen)
-    status = Status.PUBLISHED if form["do"] == "approve" else Status.REJECTED
-    return decisions.decide(db.session(), comment, status, reason=form.get("reason"), **seen)
+    return decisions.decide(db.session(), comment, _status_of(form), reason=form.get("reason"), **seen)
 
 
 def _told(comment: Comment, do: str, reason: str | None, *, kept: bool) -> str:

@@ -1,6 +1,7 @@
 """The queue: one card, what comes next, and what was decided."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from flask import abort, current_app, g, redirect, render_template, request, session, url_for
@@ -9,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from moderation import scoring
 from moderation.db import db, mark_reading
-from moderation.models import Comment
+from moderation.models import Comment, utc_now
 from moderation.services import comments, moderators
 from moderation.services.review import cards, claims, decisions, members, queues
 from moderation.views.review.blueprint import bp, public
@@ -40,7 +41,7 @@ def queue(site: str, queue: str) -> Any:  # noqa: ARG001 -- the guard has found 
         return _decided()
     if queue not in members.QUEUES:
         abort(404)
-    line = queues.line(db.session(), g.site.id, queue)
+    line = dealt(queue)
     wanted = request.args.get("focus")
     at = _choose(line, wanted)
     missed = wanted is not None and not _by_itself() and (at is None or line[at].id != wanted)
@@ -55,6 +56,11 @@ def comment(site: str, id: str) -> Any:  # noqa: ARG001 -- as above
     """One comment by itself, whatever its state."""
     found = comments.get(db.session(), g.site.id, id)
     return _card_page(found, queue=known(request.args.get("queue", "")), line=[], at=0, missed=False)
+
+
+def dealt(queue: str) -> Sequence[Any]:
+    """The head of a queue in the order in which this person gets it."""
+    return queues.line(db.session(), g.site.id, queue)
 
 
 def known(queue: str) -> str:
@@ -84,21 +90,27 @@ def _by_itself() -> bool:
 
 
 def _card_page(comment: Comment, *, queue: str, line: Sequence[Any], at: int, missed: bool) -> Any:
-    database, mine = db.session(), current_user.moderator.id
     if moderators.at_least(g.role, "moderator"):
         _hold(comment.id)
+    return desk_page("review/card.html", missed=missed, **card_of(comment, queue=queue, line=line, at=at))
+
+
+def card_of(comment: Comment, *, queue: str, line: Sequence[Any], at: int) -> dict[str, Any]:
+    """What the template of a card asks for, of the comment that stands at ``at`` in its line."""
+    database, mine = db.session(), current_user.moderator.id
     card = cards.of_comment(database, g.site, comment)
     holder = claims.holder(database, comment, but_not=mine)
     after = [row for row in line[at + 1 :] if row.held_by in (None, mine)]
     # At the end of the line it begins again, with what was passed over.
     after = after or [row for row in line[:at] if row.held_by in (None, mine)]
-    return desk_page(
-        "review/card.html", queue=queue, card=card, holder=holder, missed=missed, spans=_spans(comment),
-        up_next=line[at + 1 : at + 1 + UP_NEXT], position=at + 1, next_id=after[0].id if after else "",
-        previous_id=line[at - 1].id if at else "", draft=_draft(comment.id), alone=not line,
-        may_decide=moderators.at_least(g.role, "moderator"),
-        own_appeal=bool(card.appeal and card.standing and card.standing.moderator_id == mine),
-    )  # fmt: skip
+    return {
+        "queue": queue, "card": card, "holder": holder, "spans": _spans(comment),
+        "up_next": line[at + 1 : at + 1 + UP_NEXT], "position": at + 1, "next_id": after[0].id if after else "",
+        "previous_id": line[at - 1].id if at else "", "draft": _draft(comment.id), "alone": not line,
+        "may_decide": moderators.at_least(g.role, "moderator"),
+        "own_appeal": bool(card.appeal and card.standing and card.standing.moderator_id == mine),
+        "lease": (utc_now() + timedelta(seconds=current_app.config["CLAIM_SECONDS"])).isoformat(),
+    }  # fmt: skip
 
 
 def desk_page(template: str, **more: Any) -> str:

@@ -30,17 +30,20 @@ TOOLS = (
     ("policy", "Policy", "viewer"),
     ("webhooks", "Webhooks", "admin"),
 )
-# The keyboard guide, in its order: what is done, and the keys for it.
-GUIDE = (
-    ("Approve, keep", ("A",)),
-    ("Reject, then a reason", ("R", "1", "…", "6")),
-    ("Skip, leave for later", ("S",)),
-    ("Undo the last decision", ("U",)),
-    ("Next reply", ("J",)),
-    ("Previous reply", ("K",)),
-    ("Open the reader", ("H",)),
-    ("Close, go back", ("Esc",)),
-    ("This guide", ("?",)),
+# The keyboard guide, in its order: what is done, the keys for it, and the name of the act where its first key may be
+# changed by each person. An act clicks the element of the page with that `data-act`, where there is one.
+GUIDE: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("Approve, keep", ("A",), "approve"),
+    ("Reject, then a reason", ("R", "1", "…", "9"), "reject"),
+    ("Skip, leave for later", ("S",), "skip"),
+    ("Undo the last decision", ("U",), "undo"),
+    ("Next reply", ("J",), "next"),
+    ("Previous reply", ("K",), "previous"),
+    ("Open the reader", ("H",), "reader"),
+    ("Open the article", ("O",), "article"),
+    ("Next queue", ("T",), "queue"),
+    ("Close, go back", ("Esc",), ""),
+    ("This guide", ("?",), "guide"),
 )
 # What people call the characters that hide text or turn its direction; others get their code point.
 _NAMES = {
@@ -96,6 +99,11 @@ def pieces(text: str, spans: Sequence[Any] = ()) -> list[Piece]:
             if begun < len(text):
                 continue
     return [*found, Piece(text[begun:], labels[begun])] if begun < len(text) else found
+
+
+def plainly(text: str) -> str:
+    """``text`` without what cannot be seen, for an attribute, where no badge can stand."""
+    return "".join(piece.text for piece in pieces(text))
 
 
 def _badge(text: str, at: int, character: str) -> str:
@@ -163,7 +171,8 @@ def _context() -> dict[str, Any]:
         "queues": members.QUEUES,
         "queue_names": QUEUE_NAMES,
         "tools": [tool for tool in TOOLS if role and moderators.at_least(role, tool[2])],
-        "guide": GUIDE,
+        "guide": [(what, shown) for what, shown, _ in GUIDE],
+        "keymap": {shown[0].lower(): act for _, shown, act in GUIDE if act},
         "reason_names": REASON_NAMES,
         "label_names": LABEL_NAMES,
     }
@@ -173,7 +182,7 @@ def init_app(app: Flask) -> None:
     app.config["BOOTSTRAP_SERVE_LOCAL"] = True
     Bootstrap5(app)
     app.jinja_env.filters.update(
-        pieces=pieces, age=_age, ago=wording.ago, bars=bars, strongest=strongest, initials=_initials,
+        pieces=pieces, age=_age, ago=wording.ago, bars=bars, strongest=strongest, initials=_initials, plainly=plainly,
         is_banned=standing.banned,
     )  # fmt: skip
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
