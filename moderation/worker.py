@@ -24,6 +24,7 @@ from moderation.models import utc_now
 from moderation.senders import Job, Senders
 from moderation.services import (
     deliveries,
+    drift,
     events,
     notices,
     period_notices,
@@ -100,6 +101,8 @@ def do_chores(app: Flask) -> None:
                 pass
     with _one_item("chore: fetches"):
         _fetch_due(app)
+    with _one_item("chore: drift"):
+        _measure_drift(app)
     with _one_item("chore: expiries"):
         while _expire(app):
             pass
@@ -125,6 +128,16 @@ def _fetch_due(app: Flask) -> None:
         if answer.fault:
             # The next one would most likely wait in vain, too.
             break
+
+
+def _measure_drift(app: Flask) -> None:
+    """Measure what is due: read without holding the lock of writers, written in a transaction of its own."""
+    with reading(), app.app_context():
+        known = db.session()
+        found = [(site_id, drift.measure(known, site_id, week)) for site_id, week in drift.due(known, now=utc_now())]
+    for site_id, figures in found:
+        with _transaction(app) as session:
+            drift.record(session, site_id, figures, now=utc_now())
 
 
 def _expire(app: Flask) -> int:

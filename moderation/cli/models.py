@@ -1,7 +1,7 @@
 """``replydesk models``: which versions there are, and which one decides."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,10 @@ import click
 from sqlalchemy.orm import Session
 
 from moderation import config
-from moderation.cli.database import ACTOR, open_session
+from moderation.cli.database import ACTOR, open_session, the_site
 from moderation.cli.model_files import bundled_version, load_model, manifest_of, path_of, put_in_place
-from moderation.models import ModelVersion
+from moderation.models import ModelVersion, utc_now
+from moderation.services import drift as service
 from moderation.services import model_versions
 
 _json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
@@ -80,6 +81,26 @@ def rollback(as_json: bool) -> None:
         after = model_versions.rollback(session, bundled=bundled, actor=ACTOR)
         session.commit()
     _tell(as_json, after, before)
+
+
+@models.command()
+@click.option("--site", "site_name", help="Name of the site; not needed while there is one only.")
+@click.option("--weeks", type=click.IntRange(1, 52), default=8, show_default=True, help="How many weeks.")
+@_json
+def drift(site_name: str | None, weeks: int, as_json: bool) -> None:
+    """Show week by week how far scores moved from the four weeks before, what was queued and what was overturned."""
+    with open_session() as session:
+        site = the_site(session, site_name)
+        name, last = site.name, service.monday(utc_now())
+        found = [service.measure(session, site.id, last - timedelta(weeks=back)) for back in range(weeks)]
+    if as_json:
+        click.echo(json.dumps({"site": name, "items": [service.as_dict(week) for week in found]}))
+        return
+    click.echo("week        replies  queued  overturned  moved most")
+    for week in found:
+        moved = f"{week.worst} {week.stability[week.worst]:.3f}" if week.worst else "too few to say"
+        queued, turned = (f"{share:.1%}" if share is not None else "-" for share in (week.queued, week.overturned))
+        click.echo(f"{week.week}  {week.comments:7}  {queued:>6}  {turned:>10}  {moved}")
 
 
 @models.command()

@@ -15,6 +15,7 @@ from moderation.models.coral import CoralAnswer as CoralAnswer
 from moderation.models.coral import CoralComment as CoralComment
 from moderation.models.coral import CoralLook as CoralLook
 from moderation.models.coral import CoralSite as CoralSite
+from moderation.models.drift import Drift as Drift
 from moderation.models.feedback import Feedback as Feedback
 from moderation.models.hook import SiteHook as SiteHook
 from moderation.models.meter import MeterAccount as MeterAccount

@@ -11,7 +11,7 @@ from moderation.addresses import fault_of_url
 from moderation.errors import Invalid
 from moderation.models import Comment, Notice, Site, WebhookEndpoint
 from moderation.policy import Status
-from moderation.services import audit, notices
+from moderation.services import audit, drift, notices
 from moderation.services.endpoints import BY_HAND
 from moderation.services.moderators import EMAIL
 from moderation.services.notices import MAIL_TO, SLACK, SLACK_URL
@@ -84,6 +84,10 @@ def _conditions(session: Session, site: Site, now: datetime) -> Iterator[tuple[s
     for endpoint in session.scalars(sa.select(WebhookEndpoint).where(WebhookEndpoint.site_id == site.id, broken)):
         sentence = f"{site.name}: the webhook endpoint {endpoint.id} is disabled. {endpoint.disabled_because}"
         yield f"endpoint_disabled:{endpoint.id}", (sentence, f"webhooks/{endpoint.id}")
+    moved = drift.changed(session, site.id, now=now)
+    if moved is not None:
+        scores = f"{site.name}: what is written has changed this week: the scores of {moved.label.replace('_', ' ')}"
+        yield "drift", (f"{scores} (population stability {moved.stability:.2f}).", "policy")
 
 
 def waiting(session: Session, site_id: str) -> tuple[datetime | None, int]:

@@ -28,6 +28,7 @@ EVENT_TYPES = (
     "meter.used_up",
     "model.promoted",
     "model.rolled_back",
+    "model.drifted",
     "endpoint.disabled",
     "delivery.dead",
     "endpoint.test",
