@@ -192,7 +192,7 @@ class TestRefused:
 
 @pytest.mark.slow
 def test_a_training_killed_at_any_moment_leaves_nothing_that_loads(tmp_path):
-    file = write(tmp_path / "rows.csv", synthetic_rows(3_000))
+    file = write(tmp_path / "rows.csv", synthetic_rows(9_000))
     script = (
         "import sys; from pathlib import Path; from classifiers.train import train; "
         "train([Path(sys.argv[1])], Path(sys.argv[2]))"
@@ -202,7 +202,8 @@ def test_a_training_killed_at_any_moment_leaves_nothing_that_loads(tmp_path):
         process = subprocess.Popen([sys.executable, "-c", script, file, out], env={**os.environ, "PYTHONPATH": "."})
         time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        # One that had ended would prove nothing.
+        assert process.wait() == -signal.SIGKILL
 
         for found in [path for path in tmp_path.iterdir() if path.is_dir()]:
             with pytest.raises(ArtifactError):
